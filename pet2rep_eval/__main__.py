@@ -1,0 +1,3 @@
+from pet2rep_eval.cli import main
+
+main()

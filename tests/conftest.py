@@ -1,0 +1,13 @@
+"""What several tests share: where the real data are, if they are there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+"""Rules and real data beside the project; other people's, hence never part of it."""
+
+needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason=f"the real data are not beside the project ({SHARED.name}/)")

@@ -11,17 +11,17 @@ A case file holds cases of one phenomenon::
     kidneys: none
     region chest: normal ?
 
-- One line for each (organ, side, state). States: ``increased``, ``decreased``, ``absent``, ``normal`` and
-  ``none`` (the organ is described, its uptake is not stated). ``(nothing)`` alone: the text states no uptake.
-- The states listed for an organ, ``none`` aside, are exactly those that must be read. Organs not listed must get
-  no state.
-- ``suv`` and ``size`` (millimetres, axes joined by ``x``) take several values separated by commas. What is left
-  out of a line (side, degree, SUV, size) is not stated by the text or not at issue.
+- One line for each (organ, side, state). States: ``increased``, ``decreased``, ``absent``, ``normal``
+  and ``none`` (the organ is described, its uptake is not stated). ``(nothing)`` alone: no uptake is stated.
+- The states listed for an organ, ``none`` aside, are exactly those that must be read. Organs not listed
+  must get no state.
+- ``suv`` and ``size`` (millimetres, axes joined by ``x``) take several values separated by commas. What is
+  left out of a line (side, degree, SUV, size) is not stated by the text or not at issue.
 - A trailing `` ?`` marks a line that two careful readers could label differently.
-- A *negative twin* stands right behind its case, and its title starts with ``not: ``: a near-identical text in
-  which the phenomenon must not trigger.
-- The last line ``---`` of a case ends its text, so that a text may hold Markdown rules. Escapes ``\\r``, ``\\t``,
-  ``\\0`` and ``\\uXXXX`` of a text are only replaced if its title ends in `` (escaped)``.
+- A *negative twin* stands right behind its case, and its title starts with ``not: ``: a near-identical text
+  in which the phenomenon must not trigger.
+- The last line ``---`` of a case ends its text, so that a text may hold Markdown rules. Escapes ``\\r``,
+  ``\\t``, ``\\0``, ``\\uXXXX`` of a text are only replaced if its title ends in `` (escaped)``.
 """
 
 from __future__ import annotations

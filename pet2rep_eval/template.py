@@ -1,8 +1,8 @@
 """The benchmark's report template: from states or conclusions to text, the inverse of parsing.
 
 The template is data (``lexicons/template.toml``): slots in the order of the text, each with the words
-around its fields. A field is a CT conclusion (``[…]``), an uptake conclusion (``【…】``) or a note on contrast agent.
-Prompts, baselines, phantoms and tests render from here; nothing here reads a report.
+around its fields. A field is a CT conclusion (``[…]``), an uptake conclusion (``【…】``) or a note on
+contrast agent. Prompts, baselines, phantoms and tests render from here; nothing here reads a report.
 """
 
 from __future__ import annotations
@@ -74,8 +74,6 @@ class Template:
     opening: Mapping[str, str]
     marks: Mapping[str, tuple[str, str]]
     """Kind of field → opening and closing mark."""
-    prompt: Mapping[str, Mapping[str, str]]
-    """Language → ``system`` and ``user``: the instructions that stand before the template."""
 
 
 def _bad(key: str, problem: str) -> ResourceError:
@@ -141,10 +139,6 @@ def build_template(raw: Mapping[str, Any]) -> Template:
     try:
         slots = tuple(_slot(s, raw["frames"]) for s in raw["slot"])
         marks = {kind: (pair[0], pair[1]) for kind, pair in raw["marks"].items()}
-        prompt = {
-            language: {role: text.strip() for role, text in raw["prompt"][language].items()}
-            for language in LANGUAGES
-        }
         opening = {language: raw["opening"][language] for language in LANGUAGES}
     except KeyError as error:
         raise _bad(str(error), "this key is missing.") from None
@@ -152,7 +146,7 @@ def build_template(raw: Mapping[str, Any]) -> Template:
     for name in names:
         if names.count(name) > 1:
             raise _bad(f"slot {name}", "this name is used twice.")
-    return Template(slots, opening, marks, prompt)
+    return Template(slots, opening, marks)
 
 
 def slots() -> tuple[Slot, ...]:
@@ -221,7 +215,7 @@ def _cased(field: Field, phrase: str) -> str:
 def render_template(language: str = "zh", fields: Mapping[str, str] | None = None, marks: bool = True) -> str:
     """The benchmark's template, word for word, as a copier would output it.
 
-    *fields* replaces conclusions: ``{"lungs.uptake": "摄取未见异常"}``. Without *marks* there are no brackets.
+    *fields* replaces conclusions: ``{"lungs.uptake": "摄取未见异常"}``. *marks*: with brackets.
     Raises :class:`UnknownNameError` for a field or language that is not there.
     """
     return _render(_override(_texts(_language(language), "text"), fields, language), language, marks)
@@ -293,13 +287,3 @@ def render(
                 own = state is field.state
                 conclusions[slot.name, name] = field.text if own else _cased(field, field.phrases[state])
     return _render(_override(conclusions, fields, language), language, marks)
-
-
-def prompt(language: str = "zh", images: str = "") -> tuple[str, str]:
-    """System and user prompt of the benchmark, the latter ending with the template.
-
-    *images* is the text in place of the images (the benchmark's files say ``<image> <image> <image>``).
-    """
-    parts = load_template().prompt[_language(language)]
-    instructions = parts["user"].replace("{images}", images)
-    return parts["system"], instructions + ("\n" if language == "zh" else " ") + render_template(language)

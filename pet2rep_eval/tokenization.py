@@ -30,7 +30,7 @@ characters would not be, since its model looks over the border between Han and L
 
 
 def detect_language(text: str) -> str:
-    """``zh`` or ``en``: a Han character says about as much as two Latin letters, which are mostly acronyms there."""
+    """``zh`` or ``en``. A Han character counts twice: Chinese reports are full of Latin acronyms."""
     return "zh" if 2 * len(_HAN.findall(text)) >= max(1, len(_LATIN.findall(text))) else "en"
 
 
@@ -73,7 +73,7 @@ def _jieba_block(block: str) -> Tokens:
 
 
 def _cut_jieba(text: str) -> Tokens:
-    """The words of ``jieba.lcut``, without blank ones. Reports repeat their phrases, hence the memo by block."""
+    """The words of ``jieba.lcut``, without blank ones. Reports repeat phrases, hence the memo by block."""
     words: list[str] = []
     for position, block in enumerate(_BLOCK.split(text)):
         if position % 2:
@@ -165,16 +165,16 @@ def dropped_share(text: str, tokens: Iterable[str]) -> float:
     return max(0.0, 1.0 - kept / total) if total else 0.0
 
 
-def guard(tokenizer: Tokenizer, texts: Iterable[str], *, limit: float = MAX_DROPPED) -> float:
-    """The share of all non-space characters of *texts* that *tokenizer* drops.
+def guard(tokenizer: Tokenizer, texts: Iterable[tuple[str, Tokens]], *, limit: float = MAX_DROPPED) -> float:
+    """The share of all non-space characters that *tokenizer* dropped when it cut *texts* (text, tokens).
 
     Raises :class:`InputError` where it is more than *limit*: the score would not be about these texts.
     """
     total = dropped = 0.0
-    for text in texts:
+    for text, tokens in texts:
         size = len("".join(text.split()))
         total += size
-        dropped += size * dropped_share(text, tokenizer(text))
+        dropped += size * dropped_share(text, tokens)
     share = dropped / total if total else 0.0
     if share > limit:
         raise InputError(

@@ -63,6 +63,8 @@ class Metric(ABC):
     """
 
     name: ClassVar[str]
+    level: ClassVar[str] = "text"
+    """``text`` compares words, ``states`` compares what was read."""
     scores: tuple[str, ...]
     """Names of the values that :meth:`aggregate` gives."""
     width: int

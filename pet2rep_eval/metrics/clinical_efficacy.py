@@ -117,6 +117,7 @@ class ClinicalEfficacy(Metric):
     """
 
     name = "clinical_efficacy"
+    level = "states"
     scores = ("ce_precision", "ce_recall", "ce_f1", "ce_f1_of_macro", "ce_state_accuracy")
 
     def __init__(self, context: MetricContext) -> None:

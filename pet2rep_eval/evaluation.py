@@ -1,0 +1,267 @@
+"""Pairs + protocol + profile → score sheet, with the baselines that every number has to be seen against."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+
+import numpy as np
+
+from pet2rep_eval import resources
+from pet2rep_eval._version import __version__
+from pet2rep_eval.errors import InputError
+from pet2rep_eval.metrics.base import FloatArray, Metric, Words
+from pet2rep_eval.metrics.clinical_efficacy import ClinicalEfficacy, EfficacyTables
+from pet2rep_eval.metrics.prepared import PreparedText
+from pet2rep_eval.metrics.profiles import load_profile
+from pet2rep_eval.metrics.suite import Composite, Suite
+from pet2rep_eval.protocols import Protocol, load_protocol
+from pet2rep_eval.records import ABNORMAL_STATES, AlignedSystem, Outcome, Pair
+from pet2rep_eval.score_sheet import Baseline, Score, ScoreSheet, StudyResult, Unseen
+from pet2rep_eval.template import all_normal, render_template
+from pet2rep_eval.tokenization import MAX_DROPPED, Tokenizer, guard
+
+Progress = Callable[[int], None]
+
+BASELINES: Mapping[str, tuple[str, Callable[[str], str]]] = {
+    "template": ("the benchmark's template, copied", render_template),
+    "all_normal": ("the template with every conclusion normal", all_normal),
+}
+"""Name → title, and language → text."""
+
+
+class Evaluator:
+    """Scores any number of systems against the same references: these are read, cut and fitted once."""
+
+    def __init__(
+        self,
+        references: Mapping[str, str],
+        *,
+        protocol: str | Protocol = "pet2rep",
+        profile: str = "default",
+        metrics: Sequence[str] | None = None,
+        baselines: bool = True,
+        more_baselines: Mapping[str, tuple[str, Mapping[str, str]]] | None = None,
+    ) -> None:
+        """*references*: study id → report. *metrics*: names of :data:`~pet2rep_eval.metrics.METRICS`, or None
+        for the profile's. *more_baselines*: name → title, and study id → text (a prompt's own template).
+
+        Raises :class:`UnknownNameError`, and :class:`InputError` where a tokenisation drops most of the text.
+        """
+        if not references:
+            raise InputError(
+                "There are no reference studies", remedy="Give references with at least one report."
+            )
+        self.protocol = load_protocol(protocol) if isinstance(protocol, str) else protocol
+        self.profile = load_profile(profile)
+        self.references = {
+            study: PreparedText(report, self.profile.text) for study, report in references.items()
+        }
+        self.languages = frozenset(text.language for text in self.references.values())
+        suite = Suite.of(self.profile, self.protocol, metrics)
+        for tokenizer, languages in self._tokenizers(suite).items():
+            texts = [text for text in self.references.values() if text.language in languages]
+            guard(tokenizer, ((text.scored_text, text.tokens(tokenizer)) for text in texts))
+        self.suite = suite.fit(list(self.references.values()))
+        self._baselines = baselines
+        self._more_baselines = more_baselines or {}
+        self._baseline_scores: dict[str, dict[str, float]] | None = None
+        self._unseen: Unseen | None = None
+
+    def _tokenizers(self, suite: Suite) -> dict[Tokenizer, set[str]]:
+        found: dict[Tokenizer, set[str]] = {}
+        for metric in suite.metrics:
+            words = getattr(metric, "words", None)
+            if isinstance(words, Words):
+                for language in self.languages:
+                    found.setdefault(words.tokenizer(language), set()).add(language)
+        return found
+
+    @property
+    def _efficacy(self) -> ClinicalEfficacy | None:
+        return next((m for m in self.suite.metrics if isinstance(m, ClinicalEfficacy)), None)
+
+    def score(self, system: AlignedSystem, progress: Progress | None = None) -> ScoreSheet:
+        """The score sheet of *system*, whose pairs are exactly the reference studies.
+
+        *progress* is called with the number of studies done.
+        """
+        ids = [pair.study_id for pair in system.pairs]
+        if set(ids) != set(self.references) or len(ids) != len(self.references):
+            raise InputError(f"The studies of system '{system.system}' are not those of the references")
+        predictions = self._prepare(
+            pair.prediction if pair.outcome is Outcome.SCORED else "" for pair in system.pairs
+        )
+        references = [self.references[study] for study in ids]
+        statistics, values = self._values(predictions, references, progress)
+        by_study = self.suite.aggregate(statistics)
+        signatures = self._signatures(system)
+        efficacy = self._efficacy
+        tables = efficacy.tables(predictions, references) if efficacy else None
+        scores = {
+            name: Score(name, value, signatures[name], sd=self._sd(name, by_study))
+            for name, value in values.items()
+        }
+        return ScoreSheet(
+            system=system.system,
+            protocol=self.protocol.name,
+            profile=self.profile.name,
+            scores=scores,
+            studies=tuple(
+                self._study(i, pair, by_study, predictions[i], references[i])
+                for i, pair in enumerate(system.pairs)
+            ),
+            suite=self.suite,
+            statistics=statistics,
+            efficacy=tables,
+            unseen=self.unseen() if efficacy else None,
+            baselines=tuple(self._lift(values)),
+            notes=(*system.notes, *self._guard_predictions(predictions, references), *_undefined(tables)),
+            unknown_ids=system.unknown_ids,
+            provenance=system.provenance,
+            environment=environment(),
+        )
+
+    def _prepare(self, texts: Iterable[str]) -> list[PreparedText]:
+        """Equal texts are prepared once: a template copier writes the same report every time."""
+        known: dict[str, PreparedText] = {}
+        return [known.setdefault(text, PreparedText(text, self.profile.text)) for text in texts]
+
+    def _values(
+        self,
+        predictions: Sequence[PreparedText],
+        references: Sequence[PreparedText],
+        progress: Progress | None = None,
+    ) -> tuple[FloatArray, dict[str, float]]:
+        statistics = self.suite.statistics(predictions, references, progress)
+        return statistics, self.suite.point_values(statistics, predictions, references)
+
+    def _study(
+        self,
+        place: int,
+        pair: Pair,
+        by_study: Mapping[str, FloatArray],
+        prediction: PreparedText,
+        reference: PreparedText,
+    ) -> StudyResult:
+        scores = {name: float(by_study[name][place]) for name in self.suite.scores}
+        if self._efficacy is None:
+            return StudyResult(pair, scores)
+        return StudyResult(pair, scores, reference.states(self.protocol), prediction.states(self.protocol))
+
+    def _sd(self, name: str, by_study: Mapping[str, FloatArray]) -> float | None:
+        if name not in self.suite.means or len(self.references) < 2:
+            return None
+        return float(np.std(by_study[name], ddof=1))
+
+    def _guard_predictions(
+        self, predictions: Sequence[PreparedText], references: Sequence[PreparedText]
+    ) -> list[str]:
+        """A system that writes in the wrong script is not refused, but the reader must know."""
+        notes = []
+        for tokenizer, languages in self._tokenizers(self.suite).items():
+            texts = [
+                (prediction.scored_text, prediction.tokens(tokenizer))
+                for prediction, reference in zip(predictions, references, strict=True)
+                if reference.language in languages
+            ]
+            share = guard(tokenizer, texts, limit=1.0)
+            if share > MAX_DROPPED:
+                notes.append(
+                    f"The tokenisation '{tokenizer.name}' drops {share:.0%} of the predictions' characters."
+                )
+        return notes
+
+    def _lift(self, values: Mapping[str, float]) -> Iterable[Baseline]:
+        titles = {name: title for name, (title, _) in BASELINES.items()}
+        titles |= {name: title for name, (title, _) in self._more_baselines.items()}
+        for name, scores in self.baseline_scores().items():
+            yield Baseline(
+                name, titles[name], scores, {score: values[score] - scores[score] for score in scores}
+            )
+
+    def baseline_scores(self) -> dict[str, dict[str, float]]:
+        """Baseline → its scores on these references; computed at the first call."""
+        if self._baseline_scores is None:
+            references = list(self.references.values())
+            texts: dict[str, list[str]] = {}
+            if self._baselines:
+                for name, (_, write) in BASELINES.items():
+                    by_language = {language: write(language) for language in self.languages}
+                    texts[name] = [by_language[reference.language] for reference in references]
+                for name, (_, by_study) in self._more_baselines.items():
+                    texts[name] = [by_study.get(study, "") for study in self.references]
+            self._baseline_scores = {
+                name: self._values(self._prepare(reports), references)[1] for name, reports in texts.items()
+            }
+        return self._baseline_scores
+
+    def unseen(self) -> Unseen:
+        """The abnormal statements of the references that the protocol does not see."""
+        if self._unseen is None:
+            seen = self.protocol.sites
+            total: Counter[str] = Counter(
+                statement.organ or statement.region or ""
+                for reference in self.references.values()
+                for statement in reference.report.statements
+                if statement.state in ABNORMAL_STATES
+            )
+            sites = {site: count for site, count in total.most_common() if site not in seen}
+            self._unseen = Unseen(total.total(), sum(sites.values()), sites)
+        return self._unseen
+
+    def _signatures(self, system: AlignedSystem) -> dict[str, str]:
+        return {name: "|".join(self._signature(name, system)) for name in self.suite.scores}
+
+    def _signature(self, score: str, system: AlignedSystem) -> Iterable[str]:
+        yield score
+        metric = self.suite.metric_of(score)
+        fields: dict[str, str] = {}
+        parsed = True
+        if isinstance(metric, Composite):
+            fields["mean-of"] = "+".join(metric.parts)
+        elif isinstance(metric, Metric):
+            fields |= metric.signature(score, self.languages)
+            if metric.level == "text":
+                fields |= self.profile.text.signature | {"missing": "0"}
+                parsed = self.profile.text.section == "findings"
+        fields |= {"refs": "first", "profile": self.profile.name}
+        if self.profile.inferred:
+            fields["inferred"] = ",".join(self.profile.inferred)
+        fields |= system.provenance
+        if parsed:
+            fields |= {kind: resources.content_hash(kind) for kind in ("lexicons", "grammars")}
+        fields |= {"n": str(len(self.references)), "version": __version__}
+        yield from (f"{key}:{value}" for key, value in fields.items())
+
+
+def _undefined(tables: EfficacyTables | None) -> list[str]:
+    """A sentence for every class whose precision or recall divides by zero."""
+    notes = []
+    for label, row in tables.per_class.items() if tables else ():
+        if not row.support:
+            notes.append(
+                f"No reference states '{label}' in an organ of the protocol: its recall and F1 count as 0."
+            )
+        if not row.predicted:
+            notes.append(
+                f"No prediction states '{label}' in an organ of the protocol: its precision counts as 0."
+            )
+    return notes
+
+
+@cache
+def environment() -> dict[str, str]:
+    """Versions and hashes that can move a number."""
+    import platform
+    from importlib.metadata import version
+
+    packages = ("jieba", "spacy", "nltk", "rapidfuzz", "scikit-learn", "numpy", "lark")
+    return {
+        "pet2rep_eval": __version__,
+        "python": platform.python_version(),
+        **{package: version(package) for package in packages},
+        "lexicons": resources.content_hash("lexicons"),
+        "grammars": resources.content_hash("grammars"),
+    }

@@ -39,8 +39,8 @@ def _without_reasoning(text: str) -> str:
     """*text* without ``<think>…</think>``; an unclosed part reaches to the end.
 
     Many chat templates open the tag inside the prompt, so that an answer begins with reasoning and only
-    closes it. Then the answer is what follows the last closing tag, if that is a report. Models that were not taught
-    to think also write the tag after a finished report; then the report before it stands.
+    closes it. Then the answer is what follows the last closing tag, if that is a report. Models that were
+    not taught to think also write the tag after a finished report; then the report before it stands.
     """
     text = _THINK.sub("", text)
     ends = list(_THINK_END.finditer(text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
@@ -10,6 +11,8 @@ import numpy as np
 
 from pet2rep_eval import resources
 from pet2rep_eval._version import __version__
+from pet2rep_eval.alignment import align
+from pet2rep_eval.datasets.records import References, Row, Submission
 from pet2rep_eval.errors import InputError
 from pet2rep_eval.metrics.base import FloatArray, Metric, Words
 from pet2rep_eval.metrics.clinical_efficacy import ClinicalEfficacy, EfficacyTables
@@ -234,6 +237,84 @@ class Evaluator:
             fields |= {kind: resources.content_hash(kind) for kind in ("lexicons", "grammars")}
         fields |= {"n": str(len(self.references)), "version": __version__}
         yield from (f"{key}:{value}" for key, value in fields.items())
+
+
+def score_systems(
+    systems: Sequence[AlignedSystem],
+    *,
+    protocol: str | Protocol = "pet2rep",
+    profile: str = "default",
+    metrics: Sequence[str] | None = None,
+    templates: Sequence[Mapping[str, str]] | None = None,
+    progress: Progress | None = None,
+) -> list[ScoreSheet]:
+    """Score sheets of several systems; those with the same references share all work on them.
+
+    *templates*: for each system, study id → the template in its prompt, which then is a third baseline.
+    *progress* is called with the number of studies done over all systems.
+    """
+    evaluators: dict[tuple[tuple[str, str], ...], Evaluator] = {}
+    sheets: list[ScoreSheet] = []
+    done = 0
+    for place, system in enumerate(systems):
+        told = templates[place] if templates else {}
+        references = {pair.study_id: pair.reference for pair in system.pairs}
+        key = (*references.items(), *told.items())
+        if key not in evaluators:
+            evaluators[key] = Evaluator(
+                references,
+                protocol=protocol,
+                profile=profile,
+                metrics=metrics,
+                more_baselines={"prompt_template": ("the template in each prompt", told)} if told else None,
+            )
+        step = (lambda count, before=done: progress(before + count)) if progress else None
+        sheets.append(evaluators[key].score(system, step))
+        done += len(system.pairs)
+    return sheets
+
+
+_PROMPT_TEMPLATE = re.compile(r"<template>(.*?)</template>", re.DOTALL)
+
+
+def prompt_templates(submission: Submission) -> dict[str, str]:
+    """Study id → the report template that stands in its prompt; empty unless every prompt has one.
+
+    PETRG-3D puts a sex-matched healthy report between ``<template>`` and ``</template>``, with ``\\n``
+    written out; whoever copies it scores well, so it belongs beside every system that was shown it.
+    """
+    found: dict[str, str] = {}
+    for row in submission.rows:
+        match = _PROMPT_TEMPLATE.search(row.prompt)
+        if not match:
+            return {}
+        found[row.study_id] = re.sub(r"\\+n", "\n", match[1]).strip()
+    return found
+
+
+def evaluate(
+    system: AlignedSystem | Mapping[str, str],
+    references: Mapping[str, str | Sequence[str]] | None = None,
+    *,
+    protocol: str | Protocol = "pet2rep",
+    profile: str = "default",
+    metrics: Sequence[str] | None = None,
+) -> ScoreSheet:
+    """Score one system.
+
+    *system* is an aligned system, or study id → predicted report; then *references* is study id → report (or
+    several, of which the first counts). A study without a prediction counts as failed.
+    Raises :class:`InputError` and :class:`UnknownNameError`.
+    """
+    if not isinstance(system, AlignedSystem):
+        if references is None:
+            raise InputError(
+                "There are no references", remedy="Give study id → report as the second argument."
+            )
+        rows = tuple(Row(study, text, line) for line, (study, text) in enumerate(system.items(), 1))
+        known = {study: (r,) if isinstance(r, str) else tuple(r) for study, r in references.items()}
+        system = align(Submission("predictions", rows), References(known))
+    return score_systems([system], protocol=protocol, profile=profile, metrics=metrics)[0]
 
 
 def _undefined(tables: EfficacyTables | None) -> list[str]:

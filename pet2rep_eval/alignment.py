@@ -178,7 +178,7 @@ def _check_shared(
     unknown: Sequence[str],
     predicted: int,
 ) -> None:
-    if not studies or len(unknown) < predicted:
+    if not (studies and predicted) or len(unknown) < predicted:
         return
     column = submission.columns.get("id", "id")
     there = (

@@ -43,7 +43,7 @@ def separated(source: Source, delimiter: str) -> Iterator[Record]:
                 continue
             if not any(cell.strip() for cell in row):
                 continue
-            fields: dict[str, object] = dict(zip(header, row, strict=False))
+            fields: dict[str, object] = {**dict.fromkeys(header), **dict(zip(header, row, strict=False))}
             if len(row) != len(header):
                 yield Record(line, fields, f"the row has {len(row)} cells where the header has {len(header)}")
             elif any(broken_bytes(cell) for cell in row):

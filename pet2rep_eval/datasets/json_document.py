@@ -47,6 +47,12 @@ def _skip(text: str, place: int) -> int:
     return match.end() if match else place
 
 
+def _end(source: Source, text: str, place: int) -> None:
+    place = _skip(text, place)
+    if place < len(text):
+        raise _fail(source, text, place, "there is more text after the end of the JSON")
+
+
 def _elements(source: Source, text: str, place: int) -> Iterator[tuple[int, object]]:
     """(line, value) of a list that begins at *place*, so that a broken element is named by its line."""
     place = _skip(text, place + 1)
@@ -61,6 +67,7 @@ def _elements(source: Source, text: str, place: int) -> Iterator[tuple[int, obje
             place = _skip(text, place + 1)
         elif text[place : place + 1] != "]":
             raise _fail(source, text, place, "the list of studies is broken here")
+    _end(source, text, place + 1)
 
 
 def _record(line: int, value: object) -> Record:
@@ -103,8 +110,7 @@ def records(source: Source) -> Iterator[Record]:
             yield _record(line, value)
         return
     value, end = _value(source, text, start)
-    if _skip(text, end) < len(text):
-        raise _fail(source, text, end, "there is more text after the end of the JSON")
+    _end(source, text, end)
     if isinstance(value, dict):
         yield from _members(source, text, value)
     else:

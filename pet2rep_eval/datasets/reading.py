@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,23 +22,15 @@ _MEND = "Mend the line: references are never read past a broken one."
 
 def _open(path: str | Path, reader: str | None) -> tuple[Source, Reader]:
     source = Source(path)
-    return source, (READERS.load(reader) if reader else source.reader)
+    how = READERS.load(reader) if reader else source.reader
+    if not source.columns:
+        raise InputError("there are no studies in it", path=path, remedy="Write the reports to it again.")
+    return source, how
 
 
 def _place(source: Source, record: Record) -> int | None:
     """The line to name in a message; files of a folder name themselves."""
     return None if source.kind == "text" else record.line
-
-
-def _some(records: Iterator[Record], source: Source) -> Iterator[Record]:
-    count = 0
-    for record in records:
-        count += 1
-        yield record
-    if not count:
-        raise InputError(
-            "there are no studies in it", path=source.path, remedy="Write the reports to it again."
-        )
 
 
 def _reference_texts(fields: Mapping[str, object], column: str | None) -> tuple[str, ...]:
@@ -80,7 +72,7 @@ def read_predictions(
     rows: list[Row] = []
     problems: list[str] = []
     several = cut = 0
-    for record in _some(how.records(source), source):
+    for record in how.records(source):
         study = values.study_id(value_of(record.fields, id_name.name))
         cell = values.texts(value_of(record.fields, text_name.name))
         problem = record.problem
@@ -160,7 +152,7 @@ def read_references(
     text_name = choose("reference", reference_column, how.references, columns, source)
     studies: dict[str, tuple[str, ...]] = {}
     lines: dict[str, int] = {}
-    for record in _some(how.records(source), source):
+    for record in how.records(source):
         study = values.study_id(value_of(record.fields, id_name.name))
         cell = values.texts(value_of(record.fields, text_name.name))
         found = tuple(text for text in cell.texts if text.strip())
@@ -196,9 +188,10 @@ def read_ids(path: str | Path, *, id_column: str | None = None) -> tuple[str, ..
     if source.path.is_file() and source.kind in ("text", "unknown"):
         lines = source.path.read_bytes().decode(text_encoding(source.path)).splitlines()
         return tuple(dict.fromkeys(study for study in map(values.study_id, lines) if study))
-    name = choose("id", id_column, source.reader.ids, source.columns, source).name
+    source, how = _open(path, None)
+    name = choose("id", id_column, how.ids, source.columns, source).name
     found: dict[str, None] = {}
-    for record in _some(source.reader.records(source), source):
+    for record in how.records(source):
         study = values.study_id(value_of(record.fields, name))
         if record.problem or not study:
             problem = record.problem or f"there is no study id in '{name}'"
@@ -216,7 +209,7 @@ def read_reports(
     name = choose("text", text_column, order, source.columns, source).name
     ids = next((n for n in (id_column, *how.ids) if n and n in source.columns), None)
     rows = []
-    for record in _some(how.records(source), source):
+    for record in how.records(source):
         cell = values.texts(value_of(record.fields, name))
         problem = record.problem or cell.problem
         if problem:

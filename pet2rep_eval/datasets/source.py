@@ -151,11 +151,12 @@ class Source:
     @cached_property
     def columns(self) -> tuple[str, ...]:
         """Names of the columns in the first records, in order."""
-        found: dict[str, None] = {}
+        whole: dict[str, None] = {}
+        broken: dict[str, None] = {}
         for record in islice(self.container.records(self), PEEK):
-            if not record.problem:
-                found.update(dict.fromkeys(record.fields))
-        return tuple(found)
+            (broken if record.problem else whole).update(dict.fromkeys(record.fields))
+        # what can be seen of a broken record may be names inside of objects: better than nothing only
+        return tuple(whole or broken)
 
     @cached_property
     def reader(self) -> Reader:

@@ -53,6 +53,16 @@ def text_encoding(path: Path) -> str:
     return "gb18030"
 
 
+def read_text(path: Path) -> str:
+    """The text of a small file. Raises :class:`InputError`."""
+    try:
+        return path.read_bytes().decode(text_encoding(path))
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"the text cannot be decoded ({error.reason})", path=path, remedy="Save the file as UTF-8."
+        ) from None
+
+
 def decode(data: bytes) -> str:
     """Text of the first bytes of a file, for looking at only: what cannot be decoded is replaced."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):

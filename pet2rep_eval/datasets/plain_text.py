@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pet2rep_eval.datasets.encoding import text_encoding
+from pet2rep_eval.datasets.encoding import read_text
 from pet2rep_eval.datasets.records import Record
 from pet2rep_eval.datasets.source import Reader, Source
 from pet2rep_eval.errors import InputError
@@ -34,8 +34,8 @@ def records(source: Source) -> Iterator[Record]:
         )
     for number, file in enumerate(files, 1):
         try:
-            text = file.read_bytes().decode(text_encoding(file))
-        except (InputError, UnicodeDecodeError):
+            text = read_text(file)
+        except InputError:
             yield Record(number, {"id": file.stem}, f"{file.name} is neither UTF-8 nor GB18030")
             continue
         yield Record(number, {"id": file.stem, "text": text.replace("\r\n", "\n")})

@@ -8,13 +8,16 @@ from pathlib import Path
 
 from pet2rep_eval.datasets import values
 from pet2rep_eval.datasets.columns import choose, value_of
-from pet2rep_eval.datasets.encoding import text_encoding
+from pet2rep_eval.datasets.encoding import read_text
 from pet2rep_eval.datasets.records import Record, References, Row, Submission
 from pet2rep_eval.datasets.source import PROMPT_COLUMNS, READERS, READY_COLUMNS, Reader, Source
 from pet2rep_eval.errors import InputError
 
 CELL_LIMIT = 32767
 """Characters that a cell of a spreadsheet can hold; programs that write more cut the text without a word."""
+
+PROMPT_LIMIT = 20_000
+"""Characters kept of a prompt: image tokens, which may be many, stand before the instructions."""
 
 _LENIENT = "Mend the line, or go past it with --lenient: its study then counts as unreadable or missing."
 _MEND = "Mend the line: references are never read past a broken one."
@@ -108,7 +111,7 @@ def read_predictions(
                 text,
                 record.line,
                 references=_reference_texts(record.fields, reference_name),
-                prompt=told if isinstance(told, str) else "",
+                prompt=told[-PROMPT_LIMIT:] if isinstance(told, str) else "",
             )
         )
     chosen = {c.role: c.name for c in (id_name, text_name, reference) if c}
@@ -186,7 +189,7 @@ def read_ids(path: str | Path, *, id_column: str | None = None) -> tuple[str, ..
     """Study ids, each once: a text file with one a line, or the id column of any file that can be read."""
     source = Source(path)
     if source.path.is_file() and source.kind in ("text", "unknown"):
-        lines = source.path.read_bytes().decode(text_encoding(source.path)).splitlines()
+        lines = read_text(source.path).splitlines()
         return tuple(dict.fromkeys(study for study in map(values.study_id, lines) if study))
     source, how = _open(path, None)
     name = choose("id", id_column, how.ids, source.columns, source).name

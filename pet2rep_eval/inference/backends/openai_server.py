@@ -161,7 +161,7 @@ class OpenAIBackend:
             kind = _MIME.get(image.suffix.lower(), "image/png")
             data = base64.b64encode(image.read_bytes()).decode("ascii")
             parts.append({"type": "image_url", "image_url": {"url": f"data:{kind};base64,{data}"}})
-        user = strip_image_marks(prompt.user) if parts else prompt.user
+        user = strip_image_marks(prompt.user)
         parts.append({"type": "text", "text": user})
         messages: list[dict[str, Any]] = [{"role": "user", "content": parts if len(parts) > 1 else user}]
         if prompt.system:

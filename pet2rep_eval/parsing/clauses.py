@@ -1,0 +1,275 @@
+"""Sections, sentences and clauses: where a thought ends, and which heading it stands under."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from pet2rep_eval.lexicon import load_lexicon
+from pet2rep_eval.parsing.grammar import ELEMENTS, TERMS
+from pet2rep_eval.parsing.normalise import Normalised
+from pet2rep_eval.parsing.tokens import Token
+
+READ = frozenset({"findings", "structure"})
+"""Sections that describe the present study."""
+
+
+@dataclass(slots=True)
+class Clause:
+    """Tokens between two commas, or a heading with its colon."""
+
+    tokens: list[Token]
+    section: str
+    first: bool
+    """It begins a sentence."""
+    paragraph: bool
+    """It begins a line or paragraph."""
+    heading: bool = False
+    chinese: bool = True
+    continued: bool = field(default=False)
+    """The sentence goes on after it."""
+
+    @property
+    def start(self) -> int:
+        return self.tokens[0].start
+
+    @property
+    def end(self) -> int:
+        return self.tokens[-1].end
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A section heading found in the normalised text."""
+
+    name: str
+    start: int
+    end: int
+    after: int
+    """Where the text under it begins."""
+
+
+_NUMBERING = re.compile(
+    r"^[\s(]*(?:\d{1,2}|[一二三四五六七八九十]{1,2}|[ivx]{1,4}|[a-e])?[\s.、):)]*[-*#>\s]*"
+)
+_LINE_START = re.compile(r"[。;!?.\n]\s*$")
+
+
+def find_headings(normalised: Normalised) -> list[Heading]:
+    """Section headings: a known name before a colon, or alone on its line."""
+    text = normalised.text
+    headings = load_lexicon().headings
+    starts = sorted({0, *normalised.breaks, *normalised.paragraphs})
+    found: dict[int, Heading] = {}
+    ends = [*starts[1:], len(text)]
+    for start, end in zip(starts, ends, strict=True):
+        line = text[start : min(end, start + 60)]
+        name = _NUMBERING.sub("", line).strip(" :.-\n")
+        if name in headings and len(text[start:end].strip()) <= 60:
+            at = start + line.find(name)
+            found[at] = Heading(headings[name], at, at + len(name), end)
+    position = text.find(":")
+    while position >= 0:
+        low = max(0, position - 40)
+        for boundary in range(position - 1, low - 2, -1):
+            if (
+                boundary < low - 1
+                or boundary < 0
+                or text[boundary] in "。;!?\n."
+                or boundary + 1 in normalised.breaks
+                or boundary + 1 in normalised.paragraphs
+            ):
+                low = boundary + 1
+                break
+        raw = text[low:position]
+        name = _NUMBERING.sub("", raw).strip(" -*#")
+        at = low + raw.rfind(name) if name else position
+        if name in headings and at not in found:
+            found[at] = Heading(headings[name], at, position, position + 1)
+        position = text.find(":", position + 1)
+    # a heading before 影像诊断 without colon, after a full stop
+    return sorted(found.values(), key=lambda h: h.start)
+
+
+_LINKING = frozenset("NEG DEG ABN JOIN SIDE COMMA AGAINST BELOW ABOVE IN OF VERB CAUSE PHYS UP FOCAL".split())
+_ENDING = frozenset("STOP COLON".split())
+
+
+def _hard_break(before: Token | None, after: Token, paragraph: bool) -> bool:
+    """Whether a line break between two tokens ends a sentence."""
+    if before is None or paragraph:
+        return True
+    if before.kind in _ENDING:
+        return True
+    if before.kind in _LINKING and not (before.kind == "UP" and before.chinese):
+        return False
+    if after.kind in ("SITE", "SIDE", "REGION", "REST", "HILUM"):
+        return not (before.kind in ELEMENTS and not before.chinese)
+    return not (
+        after.kind in TERMS
+        or after.kind
+        in ("JOIN", "COMMA", "VERB", "IN", "OF", "SUV", "SIZE", "LESION", "NODE", "PART", "PLACE")
+    )
+
+
+def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) -> Iterator[Clause]:
+    """The clauses of a text, in order, each with its section."""
+    section, next_heading = "findings", 0
+    marks = sorted(normalised.breaks | normalised.paragraphs)
+    mark = 0
+    current: list[Token] = []
+    first = paragraph = True
+    previous: Token | None = None
+    pending: list[Clause] = []
+
+    def flush(ends_sentence: bool, colon: bool = False) -> Iterator[Clause]:
+        nonlocal current, first, paragraph
+        if current:
+            clause = Clause(current, section, first, paragraph, chinese=_is_chinese(current))
+            clause.heading = colon and first and _names_only(current)
+            clause.continued = not ends_sentence
+            pending.append(clause)
+            current = []
+            first = paragraph = False
+            if clause.heading:
+                first = True
+        if ends_sentence:
+            yield from _merged(pending)
+            pending.clear()
+            first = True
+
+    for token in tokens:
+        if next_heading < len(headings) and token.start >= headings[next_heading].start:
+            yield from flush(True)
+            paragraph = True
+            while next_heading < len(headings) and token.start >= headings[next_heading].start:
+                section = headings[next_heading].name
+                skip = headings[next_heading].end
+                next_heading += 1
+            previous = None
+            if token.start < skip:
+                continue
+        elif next_heading and token.start < headings[next_heading - 1].end:
+            continue
+        crossed = False
+        strong = False
+        while mark < len(marks) and marks[mark] <= token.start:
+            crossed = True
+            strong |= marks[mark] in normalised.paragraphs
+            mark += 1
+        if crossed and _hard_break(previous, token, strong):
+            bare_line = bool(current) and first and not pending and _names_only(current)
+            if bare_line and strong is False and current[-1].kind in ("REGION",):
+                yield from flush(False, colon=True)
+            yield from flush(True)
+            paragraph = True
+        previous = token
+        if token.kind == "STOP":
+            yield from flush(True)
+        elif token.kind == "COLON":
+            yield from flush(False, colon=True)
+        elif token.kind == "COMMA" and not token.paren:
+            if current and token.text == "," and _thousands(token, normalised.text):
+                continue
+            yield from flush(False)
+        elif token.kind == "BUT" and current and token.text in _CLAUSE_WORDS:
+            yield from flush(False)
+            current.append(token)
+        else:
+            current.append(token)
+    yield from flush(True)
+
+
+_CLAUSE_WORDS = frozenset("but while whereas although though however 但 但是 然而 而 which yet".split())
+
+
+def _thousands(token: Token, text: str) -> bool:
+    return text[token.start - 1 : token.start].isdigit() and text[token.end : token.end + 3].isdigit()
+
+
+def _is_chinese(tokens: list[Token]) -> bool:
+    return sum(t.chinese for t in tokens) * 2 >= len(tokens)
+
+
+def _names_only(tokens: list[Token]) -> bool:
+    """A clause that only names places: a heading before its colon, or a member of a list."""
+    return (
+        any(t.kind in ("SITE", "REGION", "HILUM", "NODE") for t in tokens)
+        and all(t.kind in ELEMENTS or t.kind in ("JOIN", "OF", "REST", "CUE", "COMMA") for t in tokens)
+        and not any(t.kind == "CUE" and not t.concept.tracer for t in tokens)
+    )
+
+
+_LISTABLE = ELEMENTS | {"JOIN", "OF", "COMMA", "IN", "REST"}
+
+
+def _bare(clause: Clause) -> bool:
+    return any(t.kind in ("SITE", "REGION", "HILUM", "NODE") for t in clause.tokens) and all(
+        t.kind in _LISTABLE for t in clause.tokens
+    )
+
+
+def _says(clause: Clause) -> bool:
+    return any(
+        t.kind in ("CUE", "HOT", "HYPO", "VOID", "EVEN", "COLD", "UP", "DOWN", "PHYS") for t in clause.tokens
+    )
+
+
+def _open_list(clause: Clause) -> bool:
+    """The clause says something first and names places last, so that a following name goes on with its list."""
+    last = clause.tokens[-1]
+    if last.kind not in ELEMENTS:
+        return False
+    says = [
+        i
+        for i, t in enumerate(clause.tokens)
+        if t.kind in ("CUE", "HOT", "HYPO", "VOID", "EVEN", "COLD", "UP", "DOWN", "PHYS", "ABN", "NEG")
+    ]
+    names = [i for i, t in enumerate(clause.tokens) if t.kind in ("SITE", "REGION", "HILUM", "NODE")]
+    return bool(says and names) and says[-1] < names[-1]
+
+
+def _merged(clauses: list[Clause]) -> Iterator[Clause]:
+    """Joins clauses that only name places to the clause they belong to: the commas of a list are no ends."""
+    out: list[Clause] = []
+    waiting: list[Clause] = []
+    for clause in clauses:
+        if clause.heading:
+            for w in waiting:
+                out.append(w)
+            waiting = []
+            out.append(clause)
+            continue
+        if _bare(clause):
+            if not waiting and out and not out[-1].heading and _open_list(out[-1]):
+                _append(out[-1], clause)
+            else:
+                waiting.append(clause)
+            continue
+        if waiting:
+            head = waiting[0]
+            for extra in [*waiting[1:], clause]:
+                _append(head, extra)
+            waiting = []
+            out.append(head)
+        else:
+            out.append(clause)
+    if waiting:
+        head = waiting[0]
+        for extra in waiting[1:]:
+            _append(head, extra)
+        if out and not out[-1].heading and out[-1].tokens[-1].kind in ELEMENTS and _says(out[-1]):
+            _append(out[-1], head)
+        else:
+            out.append(head)
+    for i, clause in enumerate(out):
+        clause.continued = i + 1 < len(out)
+    yield from out
+
+
+def _append(head: Clause, tail: Clause) -> None:
+    from pet2rep_eval.parsing.tokens import comma_between
+
+    head.tokens = [*head.tokens, comma_between(head.end, tail.start), *tail.tokens]
+    head.chinese = _is_chinese(head.tokens)

@@ -1,0 +1,86 @@
+"""Clauses as chunks, by the Lark grammar over the kinds of tokens; remembered by the sequence of kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from lark import Lark, Tree
+from lark import Token as LarkToken
+from lark.lexer import Lexer
+
+from pet2rep_eval.resources import read_text
+
+ELEMENTS = frozenset("SIDE SITE REGION HILUM PART PLACE NODE LESION CENTER".split())
+"""Kinds that a group is made of."""
+TERMS = frozenset(
+    "NEG DEG ABN FOCAL DIFFUSE UNEVEN PHYS CUE HOT HYPO VOID UP DOWN COLD EVEN SYM STRUCT FINDING VERDICT".split()
+)
+"""Kinds that an expression is made of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A part of a clause: ``group``, ``expression`` or ``word``, over the tokens *start* to *end* (half-open)."""
+
+    rule: str
+    start: int
+    end: int
+
+
+class _KindLexer(Lexer):
+    """Feeds kinds that are tokens already."""
+
+    def __init__(self, conf: object) -> None:
+        pass
+
+    def lex(self, kinds: Sequence[str]) -> Iterator[LarkToken]:  # type: ignore[override]
+        for index, kind in enumerate(kinds):
+            yield LarkToken(kind, str(index), start_pos=index, end_pos=index + 1)
+
+
+@lru_cache(maxsize=1)
+def _parser() -> Lark:
+    return Lark(
+        read_text("grammars", "clause.lark"), parser="lalr", lexer=_KindLexer, propagate_positions=True
+    )
+
+
+@lru_cache(maxsize=65_536)
+def _chunks_of(kinds: tuple[str, ...]) -> tuple[Chunk, ...]:
+    tree = _parser().parse(kinds)  # type: ignore[arg-type]
+    return tuple(
+        Chunk(str(child.data), child.meta.start_pos, child.meta.end_pos)
+        for child in tree.children
+        if isinstance(child, Tree)
+    )
+
+
+_LONGEST = 400
+
+
+def chunks(kinds: Sequence[str]) -> tuple[Chunk, ...]:
+    """The chunks of a clause given the kinds of its tokens; every token lies in exactly one chunk."""
+    if len(kinds) <= _LONGEST:
+        return _chunks_of(_joined(kinds))
+    found: list[Chunk] = []
+    for offset in range(0, len(kinds), _LONGEST):
+        piece = _chunks_of(_joined(kinds[offset : offset + _LONGEST]))
+        found += [Chunk(c.rule, c.start + offset, c.end + offset) for c in piece]
+    return tuple(found)
+
+
+def _joined(kinds: Sequence[str]) -> tuple[str, ...]:
+    """Tells apart the two things that a joining word joins: members of a list, phrases of an expression."""
+    out = list(kinds)
+    last = len(kinds) - 1
+    for i, kind in enumerate(kinds):
+        if kind in ("JOIN", "COMMA") and 0 < i < last:
+            before = out[i - 1]
+            after = kinds[i + 1]
+            if before in ELEMENTS and after in ELEMENTS:
+                out[i] = "LIST"
+            elif before in TERMS and after in TERMS:
+                out[i] = "COORD"
+    return tuple(out)

@@ -1,0 +1,162 @@
+"""Reading order of characters: markup off, widths and variants unified, every character with its origin.
+
+The normalised text holds what the lexicon matches on; ``origin`` leads each of its characters back into the text
+exactly as it was given, so that every span tells the truth.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from pet2rep_eval.lexicon import load_lexicon
+from pet2rep_eval.records import Span
+
+# What is not text. Bounded repetition keeps each alternative linear on adversarial input.
+_MARKUP = re.compile(
+    r"(?P<think><think>(?:(?!</think>).){0,200000}(?:</think>|\Z))"
+    r"|(?P<comment><!--(?:(?!-->).){0,5000}-->)"
+    r"|(?P<block></?(?:br|p|div|li|ul|ol|tr|table|h[1-6]|section)\b[^<>]{0,200}>)"
+    r"|(?P<cell></?t[dh]\b[^<>]{0,200}>)"
+    r"|(?P<tag></?[a-zA-Z][a-zA-Z0-9]{0,15}(?:\s[^<>]{0,200})?/?>)"
+    r"|(?P<entity>&(?:lt|gt|amp|nbsp|quot|apos|\#\d{1,5});)"
+    r"|(?P<hl7>\\(?:\.br|\.sp\d{0,2}|X0[ADad]{1,3}[^\\\n]{0,6}|[HNFSTRE])\\)"
+    r"|(?P<escape>\\[nrt])"
+    r"|(?P<fence>```[a-zA-Z]{0,10})"
+    r"|(?P<rule>^[ \t]{0,3}(?:-{3,}|\*{3,}|_{3,}|={3,}|\|[-:| ]{3,}\|?)[ \t]*$)"
+    r"|(?P<mark>\*{1,3}|_{2,3}|~{1,2}|`|^[ \t]*\#{1,6}(?=\s))"
+    r"|(?P<hyphen>(?<=[a-z])-[ \t]*\r?\n[ \t]*(?=[a-z]))"
+    r"|(?P<space>[ \t\r\n\f\v\u00a0\u2000-\u200a\u2028\u2029\u3000]+)"
+    r"|(?P<zero>[\u200b-\u200f\u2060\ufeff\u00ad]+)",
+    re.DOTALL | re.MULTILINE,
+)
+_ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&", "&nbsp;": " ", "&quot;": '"', "&apos;": "'"}
+_HAN = re.compile(r"[\u3400-\u9fff]")
+_JSON = re.compile(r"\s*(?:```(?:json)?\s*)?[\[{]\s*[\"'{\[]")
+BRACKETS = '[]【】［］〔〕「」『』〖〗{}＜＞《》“”"”'
+_FOLDED = {
+    "，": ",", "；": ";", "：": ":", "（": "(", "）": ")", "！": "!", "？": "?", "﹐": ",", "､": "、", "｡": "。", "﹔": ";", "﹕": ":",
+    "–": "-", "—": "-", "−": "-", "‑": "-", "‐": "-", "―": "-", "×": "x", "✕": "x", "＊": "*", "’": "'", "‘": "'", "´": "'", "∕": "/",
+    "⁄": "/", "～": "~", "∼": "~", "•": "\n", "●": "\n", "◆": "\n", "■": "\n", "▪": "\n", "►": "\n", "➢": "\n", "√": " ", "☑": " ",
+    "Ⅰ": "ⅰ", "│": "|", "｜": "|", "…": "。",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Normalised:
+    """Text to match on. ``origin[i]`` is the place of character *i* in the original; ``breaks`` are line breaks."""
+
+    text: str
+    origin: tuple[int, ...]
+    breaks: frozenset[int]
+    """Places in ``text`` where a line began that nothing but the layout separates from the one before."""
+    paragraphs: frozenset[int]
+    """Places where a paragraph began: an empty line or a list mark stood there."""
+    length: int
+
+    def span(self, start: int, end: int) -> Span:
+        """The range of the original that the range *start* to *end* of this text came from."""
+        if start >= end:
+            at = self.origin[start] if start < len(self.origin) else self.length
+            return Span(at, at)
+        return Span(self.origin[start], self.origin[end - 1] + 1)
+
+
+@lru_cache(maxsize=1)
+def _character_table() -> dict[int, str]:
+    table = {ord(k): v for k, v in load_lexicon().characters.items()}
+    for code in range(0xFF01, 0xFF5F):
+        table[code] = chr(code - 0xFEE0).lower()
+    table.update({ord(k): v for k, v in _FOLDED.items()})
+    table.update({ord(c): "\x00" for c in BRACKETS})  # a bracket is evidence of nothing: it is dropped
+    for code in range(ord("A"), ord("Z") + 1):
+        table[code] = chr(code + 32)
+    for index, code in enumerate(range(0x2160, 0x216C)):
+        table[code] = chr(0x2170 + index)
+    return table
+
+
+def normalise(text: str) -> Normalised:
+    """Normalises *text*, in time linear in its length."""
+    json_shaped = _JSON.match(text) is not None
+    table = _character_table()
+    out: list[str] = []
+    origin: list[int] = []
+    breaks: set[int] = set()
+    paragraphs: set[int] = set()
+
+    def plain(start: int, end: int) -> None:
+        piece = text[start:end].translate(table)
+        if "\x00" not in piece and "\n" not in piece and "|" not in piece and not json_shaped:
+            out.append(piece)
+            origin.extend(range(start, end))
+            return
+        for at, character in enumerate(piece, start):
+            raw = text[at]
+            if json_shaped and raw in "{}[]":
+                paragraphs.add(len(origin))
+            elif json_shaped and raw == "," and text[at - 1 : at] in ('"', "]", "}", "'"):
+                paragraphs.add(len(origin))
+            elif character == "\n":
+                paragraphs.add(len(origin))
+            elif character == "|":
+                out.append(",")
+                origin.append(at)
+            elif character != "\x00":
+                out.append(character)
+                origin.append(at)
+
+    def last() -> str:
+        return out[-1][-1] if out and out[-1] else ""
+
+    position = 0
+    for match in _MARKUP.finditer(text):
+        start, end = match.span()
+        if start > position:
+            plain(position, start)
+        position = end
+        kind = match.lastgroup
+        if kind == "space" or kind == "escape":
+            value = match.group()
+            lines = value.count("\n") if kind == "space" else int(value == "\\n")
+            if lines > 1:
+                paragraphs.add(len(origin))
+            elif lines == 1:
+                breaks.add(len(origin))
+            following = text[end : end + 1]
+            if not (_HAN.match(last() or " ") and (_HAN.match(following) or lines)) and last() not in (
+                "",
+                " ",
+            ):
+                out.append(" ")
+                origin.append(start)
+        elif kind == "entity":
+            value = _ENTITIES.get(match.group(), " ")
+            if value not in BRACKETS:
+                out.append(value)
+                origin.append(start)
+        elif kind in ("block", "hl7", "rule", "think", "fence"):
+            paragraphs.add(len(origin))
+        elif kind == "cell":
+            out.append(",")
+            origin.append(start)
+        elif kind == "mark" and match.group() == "*" and text[start - 1 : start].isdigit():
+            out.append("*")
+            origin.append(start)
+        elif kind == "mark" and match.group() == "~" and text[start - 1 : start].isdigit():
+            out.append("~")
+            origin.append(start)
+        elif kind == "tag" and not last().isspace():
+            pass
+    if position < len(text):
+        plain(position, len(text))
+    return Normalised("".join(out), tuple(origin), frozenset(breaks), frozenset(paragraphs), len(text))
+
+
+def language_of(text: str) -> str:
+    """``zh`` where one character in ten that is a letter is Chinese, else ``en``."""
+    sample = text[:20000]
+    han = len(_HAN.findall(sample))
+    letters = sum(c.isascii() and c.isalpha() for c in sample)
+    return "zh" if han and han * 9 >= letters else "en"

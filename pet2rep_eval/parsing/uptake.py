@@ -1,0 +1,869 @@
+"""What a clause says of uptake: negation × degree × direction × comparison compose to a state.
+
+One pass over the tokens of a clause. A *cue* (uptake, FDG, 代谢) waits for a direction, a direction waits for what it
+is about (uptake, or structure), a negation reaches to the end of its stretch. Nothing here knows of organs, save
+that a comparison needs to know what it compares with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pet2rep_eval.parsing.tokens import Token
+from pet2rep_eval.records import UptakeState
+
+INCREASED, DECREASED = UptakeState.INCREASED, UptakeState.DECREASED
+ABSENT, NORMAL = UptakeState.ABSENT, UptakeState.NORMAL
+
+_DIRECTION = {"UP": INCREASED, "DOWN": DECREASED, "COLD": ABSENT, "EVEN": NORMAL}
+_DIRECT = {"HOT": INCREASED, "HYPO": DECREASED, "VOID": ABSENT}
+_NOUNS = frozenset({"CUE", "STRUCT", "LESION", "NODE", "FINDING", "HOT"})
+
+
+@dataclass(slots=True)
+class Verdict:
+    """A statement about uptake inside a clause; ``first`` and ``last`` are token indices, inclusive."""
+
+    state: UptakeState
+    first: int
+    last: int
+    degree: str | None = None
+    activity: bool = False
+    """Only "activity is seen": whether that is much depends on the organ."""
+    bare: bool = False
+    """A normal word without any word for uptake."""
+    prior: bool = False
+    """Said of an earlier study."""
+    negated: bool = False
+    residual: bool = False
+    """Less than before, but still there."""
+    adjective: bool = False
+
+
+@dataclass(slots=True)
+class Reading:
+    """What one clause says."""
+
+    verdicts: list[Verdict] = field(default_factory=list)
+    cue: bool = False
+    """The clause speaks of uptake at all."""
+    cue_at_end: bool = False
+    """The last noun is uptake, so that a direction in the next clause is about it."""
+    structural: bool = False
+    physiological: bool = False
+    """The clause calls what was said before physiological."""
+    resolved: bool = False
+    change: bool = False
+    compared: set[int] = field(default_factory=set)
+    """Tokens that name what is compared with: no subject of the sentence."""
+    cold_center: bool = False
+
+
+@dataclass(slots=True)
+class _Open:
+    """A word for uptake that has no direction yet."""
+
+    first: int
+    last: int
+    default: UptakeState | None
+    degree: str | None
+    negated: bool
+    focal: bool
+    physiological: bool
+    abnormal: bool
+    spread: bool = False
+    prior: bool = False
+    used: bool = False
+
+
+def read(
+    tokens: Sequence[Token], *, inherits_cue: bool, earlier_cue: bool, lesion_before: bool = False
+) -> Reading:
+    """Reads a clause.
+
+    *inherits_cue*: the clause before ended on a word for uptake, so a lone direction is about uptake.
+    *earlier_cue*: the sentence spoke of uptake before this clause.
+    """
+    return _Reader(tokens, inherits_cue, earlier_cue).run()
+
+
+class _Reader:
+    def __init__(self, tokens: Sequence[Token], inherits_cue: bool, earlier_cue: bool) -> None:
+        self.tokens = tokens
+        self.size = len(tokens)
+        self.out = Reading()
+        self.nouns: set[str] = {"cue"} if inherits_cue else set()
+        self.inherited = inherits_cue
+        self.earlier_cue = earlier_cue
+        self.open: _Open | None = None
+        self.pending: tuple[UptakeState, int, bool, str | None, bool] | None = (
+            None  # state, index, negated, degree, physiological
+        )
+        self.neg: int | None = None
+        self.neg_used = False
+        self.degree: str | None = None
+        self.degree_at = -9
+        self.physiological = False
+        self.spread = False
+        self.abnormal: int | None = None
+        self.focal: int | None = None
+        self.prior = False
+        self.change = False
+        self.shared: tuple[UptakeState, bool, int] | None = None
+        self.comparison: tuple[str, int] | None = None
+        self.cause = False
+
+    # --- the walk
+
+    def run(self) -> Reading:
+        for i, token in enumerate(self.tokens):
+            if self.cause and token.kind not in ("PHYS", "BUT", "JOIN"):
+                if token.kind in ("COMMA",) or (token.kind == "NEG" and not token.chinese):
+                    self.cause = False
+                else:
+                    continue
+            handler = getattr(self, "on_" + token.kind.lower(), None)
+            if handler is not None:
+                handler(i, token)
+        self._close_stretch(self.size)
+        self._finish()
+        return self.out
+
+    def _next_kind(self, i: int) -> str:
+        return self.tokens[i + 1].kind if i + 1 < self.size else ""
+
+    def _next_token(self, i: int) -> Token | None:
+        return self.tokens[i + 1] if i + 1 < self.size else None
+
+    def _emit(
+        self,
+        state: UptakeState,
+        first: int,
+        last: int,
+        negated: bool,
+        *,
+        degree: str | None = None,
+        bare: bool = False,
+        physiological: bool = False,
+        adjective: bool = False,
+    ) -> Verdict:
+        verdict = Verdict(
+            state, first, last, degree, bare=bare, prior=self.prior, negated=negated, adjective=adjective
+        )
+        if negated:
+            if state is NORMAL and not bare:
+                # "not normal" says that something is wrong, not what
+                verdict.state = INCREASED if not self.tokens[last].chinese else NORMAL
+            else:
+                verdict.state = NORMAL
+            verdict.degree = None
+        elif physiological and state is INCREASED:
+            verdict.state, verdict.degree = NORMAL, None
+        elif self.change and state is DECREASED:
+            verdict.state, verdict.residual = INCREASED, True
+        if not bare:
+            self.out.cue = True
+        self.out.verdicts.append(verdict)
+        return verdict
+
+    def _negated(self) -> bool:
+        if self.neg is not None:
+            self.neg_used = True
+            return True
+        return False
+
+    def _degree_for(self, i: int) -> str | None:
+        return self.degree if self.degree and i - self.degree_at <= 4 else None
+
+    # --- words for uptake
+
+    def on_cue(self, i: int, token: Token) -> None:
+        self.out.cue = True
+        if self.pending is not None:
+            state, at, negated, degree, physiological = self.pending
+            self.pending = None
+            self._emit(
+                state,
+                at,
+                i,
+                negated,
+                degree=degree or self._degree_for(i),
+                physiological=physiological or self.physiological,
+            )
+            self.nouns = {"cue"}
+            self.shared = (state, negated, i)
+            self.open = _Open(at, i, None, None, negated, False, self.physiological, False, used=True)
+            self._reset_modifiers()
+            return
+        if (
+            self.open is not None
+            and i - self.open.last <= 2
+            and not any(
+                t.kind in ("COMMA", "STRUCT", "JOIN", "BUT") for t in self.tokens[self.open.last + 1 : i]
+            )
+        ):
+            self.open.last = i
+            if self.out.verdicts and self.open.used and self.out.verdicts[-1].last >= self.open.first:
+                self.out.verdicts[-1].last = max(i, self.out.verdicts[-1].last)
+            self._absorb(i)
+            self.nouns.add("cue")
+            return
+        self._finish_open()
+        before = self.tokens[i - 1].kind if i else ""
+        if not (before in ("JOIN", "COORD") and self.nouns) and not (before == "STRUCT" and token.chinese):
+            self.nouns = set()
+        self.nouns.add("cue")
+        if before == "JOIN" and self.shared is not None and i - self.shared[2] <= 3:
+            state, negated, _ = self.shared
+            self._emit(state, i, i, negated)
+            self.open = _Open(i, i, None, None, False, False, False, False, used=True)
+            return
+        first = min(
+            x
+            for x in (
+                i,
+                self.neg if self.neg is not None else i,
+                self.abnormal if self.abnormal is not None else i,
+                self.degree_at if self._degree_for(i) else i,
+            )
+        )
+        self.open = _Open(
+            first,
+            i,
+            None,
+            self._degree_for(i),
+            self.neg is not None,
+            self.focal is not None,
+            self.physiological,
+            self.abnormal is not None,
+            self.spread,
+            self.prior,
+        )
+        if self.neg is not None:
+            self.neg_used = True
+        self._reset_modifiers()
+
+    def _absorb(self, i: int) -> None:
+        """Modifiers between two words for uptake belong to the expression as a whole."""
+        assert self.open is not None
+        self.open.degree = self.open.degree or self._degree_for(i)
+        self.open.abnormal |= self.abnormal is not None
+        self.open.focal |= self.focal is not None
+        self.open.physiological |= self.physiological
+        self.open.negated |= self.neg is not None
+        self._reset_modifiers()
+
+    def on_hot(self, i: int, token: Token) -> None:
+        self._direct(i, token)
+
+    def on_hypo(self, i: int, token: Token) -> None:
+        self._direct(i, token)
+
+    def on_void(self, i: int, token: Token) -> None:
+        self._direct(i, token)
+
+    def _direct(self, i: int, token: Token) -> None:
+        state = _DIRECT[token.kind]
+        noun = token.concept.noun
+        negated = self._negated()
+        first = i
+        degree = self._degree_for(i)
+        physiological = self.physiological
+        if self.pending is not None and self.pending[1] >= i - 4:
+            pstate, at, pneg, pdeg, pphys = self.pending
+            self.pending = None
+            first = at
+            degree = degree or pdeg
+            negated = negated or pneg
+            physiological = physiological or pphys
+            if noun and pstate in (DECREASED, ABSENT):
+                state = pstate
+            elif noun and pstate is NORMAL:
+                state = NORMAL
+            elif token.kind == "HOT" and not noun and pstate is DECREASED:
+                state = INCREASED
+        if (
+            self.open is not None
+            and not self.open.used
+            and not any(t.kind in ("COMMA",) for t in self.tokens[self.open.last : i])
+        ):
+            first = min(first, self.open.first)
+            negated = negated or (self.open.negated and token.chinese) or self.open.negated
+            degree = degree or self.open.degree
+            physiological = physiological or self.open.physiological
+        elif (
+            self.open is not None
+            and self.open.used
+            and self.out.verdicts
+            and self.out.verdicts[-1].last == i - 1
+            and self.out.verdicts[-1].state is state
+        ):
+            self.out.verdicts[-1].last = i
+            return
+        if self.neg is not None:
+            first = min(first, self.neg)
+        self._emit(state, first, i, negated, degree=degree, physiological=physiological, adjective=not noun)
+        self.open = _Open(first, i, None, None, negated, False, physiological, False, used=True)
+        self.nouns = {"cue"}
+        self.shared = None
+        self._reset_modifiers()
+        if noun and token.chinese is False:
+            self.open = _Open(first, i, state, degree, negated, False, physiological, False, used=True)
+
+    def _reset_modifiers(self) -> None:
+        self.abnormal = None
+        self.focal = None
+        self.physiological = False
+        self.degree = None
+        self.spread = False
+
+    # --- directions
+
+    def on_up(self, i: int, token: Token) -> None:
+        self._towards(i, token)
+
+    def on_down(self, i: int, token: Token) -> None:
+        self._towards(i, token)
+
+    def on_cold(self, i: int, token: Token) -> None:
+        self._towards(i, token)
+
+    def on_even(self, i: int, token: Token) -> None:
+        self._towards(i, token)
+
+    def _towards(self, i: int, token: Token) -> None:
+        state = _DIRECTION[token.kind]
+        negated = self._negated()
+        degree = self._degree_for(i)
+        if degree is None and token.kind == "UP" and token.text.startswith("intense"):
+            degree = "marked"
+        following = self._next_kind(i)
+        takes_next = following in ("CUE", "STRUCT") or (
+            following == "IN" and i + 2 < self.size and self.tokens[i + 2].kind in ("CUE", "STRUCT")
+        )
+        if not token.chinese and following in (
+            "ABN",
+            "FOCAL",
+            "DIFFUSE",
+            "UNEVEN",
+            "PHYS",
+            "DEG",
+            "HOT",
+            "UP",
+            "DOWN",
+        ):
+            ahead = next(
+                (
+                    t.kind
+                    for t in self.tokens[i + 1 : i + 5]
+                    if t.kind not in ("ABN", "FOCAL", "DIFFUSE", "UNEVEN", "PHYS", "DEG", "UP", "DOWN")
+                ),
+                "",
+            )
+            takes_next = ahead in ("CUE", "HOT", "STRUCT")
+        if not token.chinese and not takes_next and following in ("SIDE", "SITE", "PART"):
+            ahead = next(
+                (
+                    t.kind
+                    for t in self.tokens[i + 1 : i + 6]
+                    if t.kind not in ("SIDE", "SITE", "PART", "JOIN", "LIST", "CENTER")
+                ),
+                "",
+            )
+            takes_next = ahead in ("CUE",)
+        attributive = takes_next and (not token.chinese or following == "CUE")
+        if attributive and not (
+            "cue" in self.nouns and self.open is not None and not self.open.used and token.chinese
+        ):
+            if self.neg is not None and self.pending is None:
+                pass
+            self._finish_open()
+            self.pending = (
+                state,
+                i if self.neg is None else min(i, self.neg),
+                negated,
+                degree,
+                self.physiological,
+            )
+            return
+        if self.comparison is not None:
+            kind, at = self.comparison
+            state = self._compared(kind, at, state, i)
+            self.comparison = None
+        if "cue" in self.nouns:
+            self._conclude(state, i, negated, degree)
+            return
+        if "struct" in self.nouns:
+            self.out.structural = True
+            self.shared = None
+            if token.kind != "EVEN":
+                self.nouns = set()
+            self._spend()
+            return
+        if self.earlier_cue and token.chinese and token.kind in ("UP", "DOWN") and not self.inherited:
+            self._emit(state, i, i, negated, degree=degree)
+            self._spend()
+            return
+        if token.kind == "COLD" and i and self.tokens[i - 1].kind == "CENTER":
+            self._emit(state, i, i, negated)
+            return
+        self.pending = (state, i, negated, degree, self.physiological)
+
+    def _conclude(self, state: UptakeState, i: int, negated: bool, degree: str | None) -> None:
+        """A direction has found its word for uptake."""
+        verdicts = self.out.verdicts
+        opened = self.open
+        first = i
+        if self.neg is not None:
+            first = min(first, self.neg)
+        if opened is not None and not opened.used:
+            negated = negated or opened.negated
+            if opened.negated or opened.first < first:
+                first = min(first, opened.first)
+            verdict = self._emit(
+                state,
+                first,
+                i,
+                negated,
+                degree=degree or opened.degree,
+                physiological=opened.physiological or self.physiological,
+            )
+            verdict.prior = verdict.prior or opened.prior
+            opened.used = True
+            opened.last = i
+        elif (
+            opened is not None
+            and verdicts
+            and verdicts[-1].last >= opened.last
+            and i - verdicts[-1].last <= 3
+            and not any(
+                t.kind in ("JOIN", "COMMA", "BUT", "VERB", "NEG")
+                for t in self.tokens[verdicts[-1].last + 1 : i]
+            )
+            and verdicts[-1].last >= opened.first
+        ):
+            # 浓聚增高, 浓聚减低: the same expression goes on
+            last = verdicts[-1]
+            last.last = i
+            last.degree = last.degree or degree
+            if not last.negated and state in (DECREASED, ABSENT) and self.tokens[opened.last].kind == "HOT":
+                last.state = INCREASED if self.change else state
+        else:
+            self._emit(state, first, i, negated, degree=degree, physiological=self.physiological)
+            if opened is not None:
+                opened.last = i
+        self.shared = None
+        self._reset_modifiers()
+
+    def on_verdict(self, i: int, token: Token) -> None:
+        assert token.concept.state is not None
+        self._emit(token.concept.state, i, i, False)
+
+    # --- comparison
+
+    def on_below(self, i: int, token: Token) -> None:
+        self._compare("below", i)
+
+    def on_above(self, i: int, token: Token) -> None:
+        self._compare("above", i)
+
+    def on_equal(self, i: int, token: Token) -> None:
+        self._compare("equal", i)
+
+    def on_against(self, i: int, token: Token) -> None:
+        if token.chinese or self._target(i) is not None:
+            target = self._target(i)
+            if (
+                target is not None
+                and not token.chinese
+                and self.out.verdicts
+                and self.out.verdicts[-1].last >= i - 2
+            ):
+                # "increased relative to liver": the verdict stands, what it is compared with is no subject
+                last = self.out.verdicts[-1]
+                if last.state is DECREASED and target == "reference":
+                    last.state = NORMAL
+                return
+            self.comparison = ("against", i)
+            if self.pending is not None and not token.chinese:
+                state, at, negated, degree, physiological = self.pending
+                if "cue" in self.nouns or self.earlier_cue:
+                    self.pending = None
+                    self._conclude(self._compared("against", i, state, i), i, negated, degree)
+
+    def _target(self, i: int) -> str | None:
+        """What a comparison is made with: ``reference`` (liver, blood pool), ``surround``, ``side`` or None."""
+        end = min(self.size, i + 7)
+        found: str | None = None
+        for j in range(i + 1, end):
+            kind = self.tokens[j].kind
+            if kind in (
+                "SITE",
+                "REGION",
+                "REF",
+                "SURROUND",
+                "SIDE",
+                "PART",
+                "LIST",
+                "JOIN",
+                "HILUM",
+                "PLACE",
+                "NODE",
+                "LESION",
+                "IN",
+                "CUE",
+                "EVEN",
+                "REST",
+                "OF",
+                "CENTER",
+            ):
+                if kind == "SURROUND":
+                    found = "surround"
+                elif kind == "REF" or (kind in ("SITE", "REGION") and found is None):
+                    found = found or "reference"
+                elif kind == "SIDE" and found is None:
+                    found = "side"
+                elif kind == "REST" and found is None:
+                    found = "surround"
+                if kind in ("CUE", "EVEN", "LESION") and found is not None and self.tokens[j].chinese:
+                    break
+                if kind in ("JOIN", "LIST", "IN") and found is None:
+                    break
+                if kind == "IN" and found is not None:
+                    break
+                self.out.compared.add(j)
+            elif kind in ("DEG",):
+                continue
+            else:
+                break
+        return found
+
+    def _compare(self, kind: str, i: int) -> None:
+        target = self._target(i)
+        if not (self.nouns & {"cue"} or self.earlier_cue or self.open is not None or self.out.cue):
+            return
+        if self.comparison is not None:
+            self.comparison = None
+        negated = self._negated()
+        if kind == "equal":
+            state = NORMAL
+        elif kind == "above":
+            state = INCREASED
+        else:
+            state = DECREASED if target in ("surround", "side") else NORMAL
+        if self.pending is not None:
+            self.pending = None
+        if kind == "below" and target is None and self.tokens[i].chinese:
+            j = i - 1
+            if j >= 0 and self.tokens[j].kind in ("SURROUND", "REF"):
+                state = DECREASED if self.tokens[j].kind == "SURROUND" else NORMAL
+        opened = self.open
+        if (
+            opened is not None
+            and opened.used
+            and self.out.verdicts
+            and self.out.verdicts[-1].first >= opened.first
+            and i - self.out.verdicts[-1].last <= 2
+        ):
+            last = self.out.verdicts[-1]
+            if kind != "above" and last.state is INCREASED and not last.negated:
+                # "mild uptake, lower than liver": the comparison is the verdict
+                last.state, last.degree, last.last = state, None, i
+            return
+        self._conclude(state, i, negated and state is not NORMAL, self._degree_for(i))
+
+    def _compared(self, kind: str, at: int, state: UptakeState, i: int) -> UptakeState:
+        target = self._target(at)
+        between = [t.kind for t in self.tokens[at + 1 : i]]
+        if target is None and "SURROUND" in between:
+            target = "surround"
+        if state is DECREASED and target == "reference":
+            return NORMAL
+        return state
+
+    def on_change(self, i: int, token: Token) -> None:
+        self.change = True
+        self.out.change = True
+        if (
+            self.out.verdicts
+            and self.out.verdicts[-1].state is DECREASED
+            and not self.out.verdicts[-1].negated
+        ):
+            self.out.verdicts[-1].state, self.out.verdicts[-1].residual = INCREASED, True
+        if self.open is not None and not self.open.used:
+            return
+        if self.pending is not None and self.pending[0] is DECREASED:
+            state, at, negated, degree, phys = self.pending
+            self.pending = (INCREASED, at, negated, None, phys)
+
+    def on_prior(self, i: int, token: Token) -> None:
+        self.prior = True
+
+    def on_present(self, i: int, token: Token) -> None:
+        self.prior = False
+
+    def on_resolved(self, i: int, token: Token) -> None:
+        if self.out.cue or self.earlier_cue or "cue" in self.nouns:
+            self.prior = False
+            self.out.resolved = True
+            self._emit(NORMAL, i, i, False)
+            if self.open is not None:
+                self.open.used = True
+
+    # --- modifiers
+
+    def on_neg(self, i: int, token: Token) -> None:
+        self.neg = i
+        self.neg_used = False
+
+    def on_deg(self, i: int, token: Token) -> None:
+        self.degree, self.degree_at = token.concept.degree, i
+        last = self.out.verdicts[-1] if self.out.verdicts else None
+        if (
+            last is not None
+            and self.neg is not None
+            and self.neg == i - 1
+            and not self.neg_used
+            and last.state is INCREASED
+            and last.last >= self.neg - 2
+        ):
+            following = self._next_kind(i)
+            if following not in ("CUE", "HOT", "UP", "ABN"):
+                # 浓聚不明显: there is next to none
+                last.state, last.degree, last.last, last.negated = NORMAL, None, i, True
+                self.neg_used = True
+        elif (
+            last is not None
+            and last.last == i - 1
+            and last.degree is None
+            and last.state is INCREASED
+            and self.neg is None
+            and token.chinese
+        ):
+            last.degree = token.concept.degree
+            last.last = i
+
+    def on_phys(self, i: int, token: Token) -> None:
+        self.physiological = True
+
+    def on_abn(self, i: int, token: Token) -> None:
+        following = self._next_kind(i)
+        j = i + 1
+        while (
+            j < self.size
+            and self.tokens[j].kind
+            in ("DEG", "FOCAL", "DIFFUSE", "UNEVEN", "PHYS", "ABN", "OF", "SIDE", "SITE", "PART", "REGION")
+            and not (self.tokens[j].chinese and self.tokens[j].kind in ("SIDE", "SITE", "PART", "REGION"))
+        ):
+            j += 1
+        following = self.tokens[j].kind if j < self.size else ""
+        if following in _NOUNS or following in ("UP", "DOWN", "COLD"):
+            self.abnormal = i
+            return
+        negated = self._negated()
+        if "cue" in self.nouns:
+            self._conclude(INCREASED, i, negated, None)
+        elif "struct" in self.nouns:
+            self.out.structural = True
+        elif following == "IN" and any(t.kind == "CUE" for t in self.tokens[j : j + 3]):
+            self.abnormal = i
+        elif negated:
+            self._emit(NORMAL, self.neg if self.neg is not None else i, i, False, bare=True)
+
+    def on_focal(self, i: int, token: Token) -> None:
+        self.focal = i
+        if self.open is not None and not self.open.used:
+            self.open.focal = True
+
+    def on_uneven(self, i: int, token: Token) -> None:
+        if self.open is not None and not self.open.used:
+            self.open.spread = True
+
+    def on_diffuse(self, i: int, token: Token) -> None:
+        self.on_uneven(i, token)
+
+    def on_sym(self, i: int, token: Token) -> None:
+        if self.open is not None and not self.open.used and "cue" in self.nouns:
+            self.open.spread = True
+        elif self.pending is None and self._next_kind(i) == "CUE":
+            self.spread = True
+        elif "struct" in self.nouns:
+            self.out.structural = True
+
+    # --- nouns of structure
+
+    def on_struct(self, i: int, token: Token) -> None:
+        before = self.tokens[i - 1].kind if i else ""
+        if self.pending is not None:
+            state, at, negated, _, _ = self.pending
+            self.pending = None
+            self.shared = (state, negated, i)
+            self.out.structural = True
+            if state is not NORMAL and not negated and self._next_kind(i) == "JOIN":
+                self.change = True
+                self.out.change = True
+        if not (before in ("JOIN",) and self.nouns) and not (before == "STRUCT"):
+            if self.open is not None and not self.open.used and before != "JOIN":
+                self._finish_open()
+            self.nouns = set()
+        self.nouns.add("struct")
+        self.abnormal = None
+
+    def on_finding(self, i: int, token: Token) -> None:
+        self.abnormal = None
+        self.out.structural = True
+        self.degree = None
+        if (
+            self.pending is not None
+            and self.pending[0] is not NORMAL
+            and self.tokens[i - 1].kind in ("UP", "DOWN")
+        ):
+            self.pending = None
+        if not token.chinese and "in size" in token.text or token.text in ("enlarging",):
+            self.change = True
+        if "cue" in self.nouns and self.tokens[i - 1].kind != "JOIN":
+            if self.open is not None and self.open.used:
+                self.nouns = set()
+
+    def on_lesion(self, i: int, token: Token) -> None:
+        self.abnormal = None
+        if (
+            self.pending is not None
+            and not token.chinese
+            and self.pending[0] is not NORMAL
+            and (self.earlier_cue or self.out.cue) is False
+        ):
+            return
+
+    def on_node(self, i: int, token: Token) -> None:
+        self.on_lesion(i, token)
+
+    def on_urine(self, i: int, token: Token) -> None:
+        following = self._next_kind(i)
+        if (
+            following in ("CUE", "HOT")
+            or (self.open is not None)
+            or self.out.verdicts
+            or "显像剂" in token.text
+            or "放射性" in token.text
+            or "示踪剂" in token.text
+            or "tracer" in token.text
+            or "activity" in token.text
+        ):
+            self.physiological = True
+            if (
+                self.out.verdicts
+                and self.out.verdicts[-1].state is INCREASED
+                and self.out.verdicts[-1].last >= i - 3
+            ):
+                self.out.verdicts[-1].state = NORMAL
+            elif self.open is not None:
+                self.open.physiological = True
+            elif following not in ("CUE", "HOT"):
+                self._emit(NORMAL, i, i, False)
+
+    def on_contrast(self, i: int, token: Token) -> None:
+        self.neg = self.neg
+        self.nouns = {"struct"}
+        self._finish_open()
+
+    # --- joints
+
+    def on_join(self, i: int, token: Token) -> None:
+        if self.cause:
+            return
+        if self.shared is not None and i - self.shared[2] > 2:
+            self.shared = None
+
+    def on_but(self, i: int, token: Token) -> None:
+        if token.chinese and self.neg is not None and self.neg == i - 1 and not self.neg_used:
+            return
+        self._close_stretch(i)
+
+    def on_verb(self, i: int, token: Token) -> None:
+        if token.chinese:
+            if self.neg is not None and self.neg < i - 1 and self.neg_used:
+                self._close_stretch(i)
+            return
+        last = self.out.verdicts[-1] if self.out.verdicts else None
+        if token.text in (
+            "seen",
+            "noted",
+            "identified",
+            "visualized",
+            "visualised",
+            "found",
+            "observed",
+            "evident",
+            "present",
+            "detected",
+            "appreciated",
+            "visible",
+            "depicted",
+            "demonstrated",
+        ):
+            if self.neg is not None and not self.neg_used and last is not None and not last.negated:
+                last.state, last.degree, last.negated = NORMAL, None, True
+                self.neg_used = True
+            elif self.neg is not None and not self.neg_used and self.open is not None and not self.open.used:
+                self.open.negated = True
+                self.neg_used = True
+
+    def on_cause(self, i: int, token: Token) -> None:
+        self.cause = True
+
+    def _close_stretch(self, i: int) -> None:
+        self._finish_open()
+        self.neg, self.neg_used = None, False
+        self.nouns = set()
+        self.inherited = False
+        self._reset_modifiers()
+        self.shared = None
+
+    def _finish_open(self) -> None:
+        opened, self.open = self.open, None
+        if opened is None or opened.used:
+            return
+        first, last = opened.first, opened.last
+        was_prior, self.prior = self.prior, opened.prior or self.prior
+        if opened.negated:
+            self._emit(NORMAL, first, last, False).negated = True
+        elif opened.physiological:
+            self._emit(NORMAL, first, last, False)
+        elif opened.abnormal or opened.degree or opened.focal:
+            self._emit(INCREASED, first, last, False, degree=opened.degree)
+        elif opened.spread:
+            self._emit(NORMAL, first, last, False)
+        else:
+            verdict = self._emit(INCREASED, first, last, False)
+            verdict.activity = True
+        self.prior = was_prior
+
+    def _finish(self) -> None:
+        if self.pending is not None:
+            state, at, negated, degree, physiological = self.pending
+            if (
+                self.out.cue
+                and not self.tokens[at].chinese
+                and self.out.verdicts
+                and self.out.verdicts[-1].activity
+            ):
+                last = self.out.verdicts[-1]
+                last.activity, last.state, last.degree, last.negated = (
+                    False,
+                    NORMAL if negated else state,
+                    degree,
+                    negated,
+                )
+                last.last = max(last.last, at)
+            elif state is NORMAL:
+                self._emit(INCREASED if negated and False else NORMAL, at, at, False, bare=True)
+            elif negated and self.out.structural is False and state is INCREASED and self.tokens[at].chinese:
+                self._emit(NORMAL, at, at, False, bare=True)
+        verdicts = self.out.verdicts
+        if any(not v.activity for v in verdicts):
+            self.out.verdicts = [v for v in verdicts if not v.activity]
+        if self.physiological and not self.out.verdicts:
+            self.out.physiological = True
+        self.out.cue_at_end = "cue" in self.nouns or (self.open is not None)

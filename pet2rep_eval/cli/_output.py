@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+
+_UNBROKEN = 40
+"""The first column names a row and is not broken into lines up to this length."""
 
 FORMATS = ("table", "json", "csv", "markdown", "latex")
 
@@ -104,7 +107,9 @@ def to_rich(grid: Grid) -> Table:
         pad_edge=False,
     )
     for place, name in enumerate(grid.columns):
-        table.add_column(name, justify="right" if place in grid.numeric else "left", overflow="fold")
+        keep = place == 0 and all(len(row[0]) <= _UNBROKEN for row in grid.rows)
+        justify: Literal["left", "right"] = "right" if place in grid.numeric else "left"
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=keep)
     for place, row in enumerate(grid.rows):
         table.add_row(*map(Text, row), style="bold" if place in grid.key_rows else None)
     return table

@@ -114,28 +114,27 @@ def confusion_grid(sheet: ScoreSheet) -> Grid | None:
 
 def outcomes_grid(sheets: Sequence[ScoreSheet]) -> Grid:
     """What became of the reference studies, and the flags of those that were scored."""
-    outcomes = list(dict.fromkeys(o for sheet in sheets for o in sheet.outcomes))
-    flags = list(dict.fromkeys(f for sheet in sheets for f in sheet.flags))
-    columns = ("System", "Studies", *outcomes, *(f"flag: {flag.replace('_', ' ')}" for flag in flags))
-    rows = tuple(
-        (
-            sheet.system,
-            str(sheet.n),
-            *(str(sheet.outcomes.get(o, 0)) for o in outcomes),
-            *(str(sheet.flags.get(f, 0)) for f in flags),
-        )
-        for sheet in sheets
+
+    def told(counts: Mapping[str, int]) -> str:
+        return ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items()) or "–"
+
+    rows = []
+    for sheet in sheets:
+        outcomes = dict(sheet.outcomes)
+        scored = outcomes.pop("scored")
+        rows.append((sheet.system, str(sheet.n), str(scored), told(outcomes), told(sheet.flags)))
+    caption = (
+        "Failed studies count: 0 for the text metrics, no abnormal organ for CE. Flags change no number."
     )
-    caption = "All but 'scored' count as failed: 0 for the text metrics, no abnormal organ for CE."
-    caption += " Flags change no number." if flags else ""
-    return Grid("Outcomes", columns, rows, frozenset(range(1, len(columns))), caption)
+    columns = ("System", "Studies", "Scored", "Failed", "Flags of scored ones")
+    return Grid("Outcomes", columns, tuple(rows), frozenset({1, 2}), caption)
 
 
 def comparison_grid(sheets: Sequence[ScoreSheet]) -> Grid:
     """One row a system, then the baselines on the same references."""
     shown = [s for s in _SIDE_BY_SIDE if all(s in sheet.scores for sheet in sheets)]
     shown = shown or list(sheets[0].scores)
-    columns = ("System", "Scored", *(_SHORT.get(s, title(s)) for s in shown), "lift over template")
+    columns = ("System", "Scored", *(_SHORT.get(s, title(s)) for s in shown), "lift")
     main = "overall" if "overall" in shown else shown[-1]
     rows = []
     for sheet in sheets:
@@ -158,7 +157,7 @@ def comparison_grid(sheets: Sequence[ScoreSheet]) -> Grid:
                 label = f"baseline: {baseline.name.replace('_', '-')}"
                 rows.append((label, "", *(hundred(baseline.scores[s]) for s in shown), ""))
     heading = f"{len(sheets)} systems, protocol {sheets[0].protocol}, profile {sheets[0].profile}"
-    caption = f"{_CAPTION} Lift: {title(main)} minus that of the copied template."
+    caption = f"{_CAPTION} Lift: {title(main)} minus that of the benchmark's template, copied."
     numeric = frozenset(range(1, len(columns)))
     return Grid(heading, columns, tuple(rows), numeric, caption, frozenset({best}))
 
@@ -169,19 +168,15 @@ def class_comparison_grid(sheets: Sequence[ScoreSheet]) -> Grid | None:
     first = tables[0]
     if first is None or any(t is None or list(t.per_class) != list(first.per_class) for t in tables):
         return None
-    columns = ("System", *(f"{c} F1" for c in first.per_class), *(f"{c} predicted" for c in first.per_class))
+    columns = ("System", *first.per_class)
     rows = tuple(
-        (
-            sheet.system,
-            *(hundred(r.f1) for r in table.per_class.values()),
-            *(str(r.predicted) for r in table.per_class.values()),
-        )
+        (sheet.system, *(f"{hundred(r.f1)} ({r.predicted})" for r in table.per_class.values()))
         for sheet, table in zip(sheets, tables, strict=True)
         if table
     )
     support = ", ".join(f"{c} {r.support}" for c, r in first.per_class.items())
-    numeric = frozenset(range(1, len(columns)))
-    return Grid("Uptake states", columns, rows, numeric, f"In the references: {support}.")
+    caption = f"F1, and how often a state is predicted. In the references: {support}."
+    return Grid("Uptake states", columns, rows, frozenset(range(1, len(columns))), caption)
 
 
 def grids(sheets: Sequence[ScoreSheet]) -> Iterator[Grid]:

@@ -190,6 +190,7 @@ def show(sheets: Sequence[ScoreSheet], format_: str | None, *, signatures: bool 
     out = console()
     for grid in shown:
         out.print(to_rich(grid))
+        out.print()
     if not settings().get("quiet"):
         for remark in remarks(sheets):
             out.print(f"• {remark}", style="dim", markup=False)

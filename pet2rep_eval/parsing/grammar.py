@@ -35,7 +35,7 @@ class _KindLexer(Lexer):
     def __init__(self, conf: object) -> None:
         pass
 
-    def lex(self, kinds: Sequence[str]) -> Iterator[LarkToken]:  # type: ignore[override]
+    def lex(self, kinds: Sequence[str]) -> Iterator[LarkToken]:
         for index, kind in enumerate(kinds):
             yield LarkToken(kind, str(index), start_pos=index, end_pos=index + 1)
 

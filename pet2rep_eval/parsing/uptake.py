@@ -399,11 +399,11 @@ class _Reader:
             self.shared = None
             if token.kind != "EVEN":
                 self.nouns = set()
-            self._spend()
+            self._reset_modifiers()
             return
         if self.earlier_cue and token.chinese and token.kind in ("UP", "DOWN") and not self.inherited:
             self._emit(state, i, i, negated, degree=degree)
-            self._spend()
+            self._reset_modifiers()
             return
         if token.kind == "COLD" and i and self.tokens[i - 1].kind == "CENTER":
             self._emit(state, i, i, negated)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import httpx
+
 
 @dataclass
 class ChatServer:
@@ -20,6 +22,8 @@ class ChatServer:
     script: Mapping[str, Sequence[str]]
     url: str = ""
     key: str | None = None
+    upstream: str | None = None
+    """A real server that answers where the script says "ok"."""
     requests: list[dict[str, Any]] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     at_once: int = 0
@@ -85,6 +89,9 @@ class _Handler(BaseHTTPRequestHandler):
         if chat.key is not None and self.headers.get("Authorization") != f"Bearer {chat.key}":
             said = {"error": {"message": f"wrong key: {self.headers.get('Authorization')}"}}
             self._send(401, json.dumps(said).encode())
+        elif action == "ok" and chat.upstream:
+            answer = httpx.post(f"{chat.upstream}/chat/completions", json=body, timeout=60)
+            self._send(answer.status_code, answer.content)
         elif action == "ok":
             self._send(200, completion(f"{study}：肝脏FDG摄取增高"))
         elif action.isdigit():

@@ -137,7 +137,7 @@ class TransformersBackend:
             completions.append(
                 Completion(
                     prompt.study_id,
-                    text.strip(),
+                    text,
                     finish="length" if stop is None else "stop",
                     tokens_in=int(tokens_in),
                     tokens_out=len(row) if stop is None else stop + 1,

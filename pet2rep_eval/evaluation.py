@@ -23,7 +23,7 @@ from pet2rep_eval.protocols import Protocol, load_protocol
 from pet2rep_eval.records import ABNORMAL_STATES, AlignedSystem, Outcome, Pair
 from pet2rep_eval.score_sheet import Baseline, Score, ScoreSheet, StudyResult, Unseen
 from pet2rep_eval.template import all_normal, render_template
-from pet2rep_eval.tokenization import MAX_DROPPED, Tokenizer, guard
+from pet2rep_eval.tokenization import MAX_DROPPED, Tokenizer, detect_language, guard
 
 Progress = Callable[[int], None]
 
@@ -58,10 +58,14 @@ class Evaluator:
             )
         self.protocol = load_protocol(protocol) if isinstance(protocol, str) else protocol
         self.profile = load_profile(profile)
+        spoken = Counter(detect_language(report) for report in references.values() if report)
+        # A study known by its id alone has no report: its language is that of most.
+        usual = max(spoken, key=lambda language: spoken[language], default="zh")
         self.references = {
-            study: PreparedText(report, self.profile.text) for study, report in references.items()
+            study: PreparedText(report, self.profile.text, None if report else usual)
+            for study, report in references.items()
         }
-        self.languages = frozenset(text.language for text in self.references.values())
+        self.languages = frozenset(spoken) or frozenset({usual})
         suite = Suite.of(self.profile, self.protocol, metrics)
         for tokenizer, languages in self._tokenizers(suite).items():
             texts = [text for text in self.references.values() if text.language in languages]

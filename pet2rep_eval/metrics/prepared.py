@@ -43,8 +43,11 @@ class PreparedText:
     Compared by identity. Not frozen, since it fills as it is used; the text itself does not change.
     """
 
-    def __init__(self, text: str, policy: TextPolicy | None = None) -> None:
+    def __init__(self, text: str, policy: TextPolicy | None = None, language: str | None = None) -> None:
+        """*language*: ``zh`` or ``en`` where the text does not tell, being empty."""
         self.text = text
+        self.language = language or detect_language(text)
+        """``zh`` or ``en``."""
         self.policy = policy or TextPolicy()
         self._kept: dict[Hashable, object] = {}
 
@@ -54,11 +57,6 @@ class PreparedText:
         from pet2rep_eval.parsing import parse_report
 
         return parse_report(self.text)
-
-    @cached_property
-    def language(self) -> str:
-        """``zh`` or ``en``."""
-        return detect_language(self.text)
 
     @cached_property
     def scored_text(self) -> str:

@@ -68,28 +68,32 @@ def test_replay_gives_existing_outputs_and_names_what_is_missing(
     prompts: tuple[Prompt, ...], tmp_path: Path
 ) -> None:
     outputs = tmp_path / "old.jsonl"
-    old = [{"subject_id": "study-000", "llm_output": ["A"]}, {"patient_id": "study-001", "llm_output": "B"}]
+    old = [{"subject_id": "study-000", "llm_output": ["A"]}, {"subject_id": "study-001", "llm_output": "B"}]
     outputs.write_text("".join(json.dumps(row) + "\n" for row in old), encoding="utf-8")
     found = answers(f"replay:{outputs}", prompts)
     assert [found[f"study-00{i}"].text for i in range(3)] == ["A", "B", None]
     assert found["study-002"].reason == "no output for this study in old.jsonl"
 
 
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ("{", "line 1: not a result row"),
-        ('{"subject_id": "a", "llm_output": ["x", "y"]}', "line 1: not a result row"),
-        (
-            '{"subject_id": "a", "llm_output": ["x"]}\n{"subject_id": "a", "llm_output": ["y"]}',
-            "line 2: .*two different",
-        ),
-    ],
-)
-def test_unusable_outputs_are_named(tmp_path: Path, line: str, message: str) -> None:
-    (tmp_path / "old.jsonl").write_text(line, encoding="utf-8")
-    with pytest.raises(InputError, match=message):
-        create_backend(f"replay:{tmp_path / 'old.jsonl'}", Decoding())
+def test_unusable_outputs_are_named(prompts: tuple[Prompt, ...], tmp_path: Path) -> None:
+    path = tmp_path / "old.jsonl"
+    row = '{"subject_id": "study-000", "llm_output": ["x"]}\n'
+    path.write_text(row + row.replace("x", "y"), encoding="utf-8")
+    with pytest.raises(InputError, match=r"line 2: .*two different"):
+        create_backend(f"replay:{path}", Decoding())
+    path.write_text(row + '{"subject_id": "study-001", "llm_out\n', encoding="utf-8")
+    found = answers(f"replay:{path}", prompts)
+    assert found["study-000"].text == "x"
+    assert found["study-001"].reason
+    with pytest.raises(InputError, match=r"none\.jsonl"):
+        create_backend(f"replay:{tmp_path / 'none.jsonl'}", Decoding())
+
+
+def test_replay_reads_what_score_reads(prompts: tuple[Prompt, ...], tmp_path: Path) -> None:
+    path = tmp_path / "old.csv"
+    path.write_text("id,prediction\nstudy-000,肝脏\nstudy-001,\n", encoding="utf-8")
+    found = answers(f"replay:{path}", prompts)
+    assert [found[f"study-00{i}"].text for i in range(3)] == ["肝脏", "", None]
 
 
 def command(tmp_path: Path, mode: str) -> str:

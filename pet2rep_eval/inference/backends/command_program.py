@@ -21,10 +21,12 @@ from typing import Any
 
 from pet2rep_eval.errors import BackendError, InputError
 from pet2rep_eval.inference.backends import read_options
-from pet2rep_eval.inference.backends.replay_outputs import result_text
 from pet2rep_eval.inference.decoding import Decoding
-from pet2rep_eval.inference.prompt_file import write_prompts
+from pet2rep_eval.inference.prompt_file import ID_KEYS, write_prompts
 from pet2rep_eval.inference.requests import Completion, Prompt
+
+RESULT_ID_KEYS = ("subject_id", *(key for key in ID_KEYS if key != "subject_id"))
+TEXT_KEYS = ("llm_output", "prediction", "response", "output", "text")
 
 _POLL_S = 0.1
 
@@ -37,6 +39,17 @@ class Options:
     """Seconds for the whole program; then it is ended."""
     batch_size: int | None = None
     """Prompts for one start of the program; by default all."""
+
+
+def result_text(row: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Study id and text of a result row; None where it has neither. ``llm_output`` may be a list of one."""
+    identity = next((row[key] for key in RESULT_ID_KEYS if row.get(key) not in (None, "")), None)
+    given = next((row[key] for key in TEXT_KEYS if key in row), None)
+    if isinstance(given, list) and len(given) == 1:
+        given = given[0]
+    if not isinstance(identity, str | int) or not isinstance(given, str):
+        return None
+    return str(identity), given
 
 
 class _Results:

@@ -18,3 +18,7 @@ needs_shared = pytest.mark.skipif(
 # No test is timed: a library's first import, or a busy machine, is not a failure.
 settings.register_profile("pet2rep_eval", deadline=None)
 settings.load_profile("pet2rep_eval")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="rewrite what the tests expect from files")

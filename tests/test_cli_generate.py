@@ -154,3 +154,16 @@ def test_three_kills_lose_and_repeat_nothing(tmp_path: Path, model: str) -> None
 @pytest.mark.parametrize("seed", range(2))
 def test_twenty_kills_lose_and_repeat_nothing(tmp_path: Path, seed: int) -> None:
     kill_and_resume(tmp_path, "template:zh", 20, 200, seed)
+
+
+@pytest.mark.slow
+def test_twenty_kills_of_a_real_model_lose_and_repeat_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("transformers")
+    from pet2rep_eval.inference.tiny_models import build_tiny_model
+
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    model = build_tiny_model("llava", tmp_path / "model", ["请根据图像书写报告。病例0123456789"], seed=1)
+    options = ("--max-new-tokens", "16", "--batch-size", "4")
+    kill_and_resume(tmp_path, f"transformers:{model}", 20, 200, 7, *options)

@@ -4,32 +4,35 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from zipfile import BadZipFile
 
 from pet2rep_eval.datasets.records import Record
 from pet2rep_eval.datasets.source import ID_COLUMNS, Reader, Source
 from pet2rep_eval.errors import InputError
 
+_REMEDY = "Save it again as .xlsx, or export the sheet as UTF-8 CSV."
+
 
 def records(source: Source) -> Iterator[Record]:
     """Rows below the header, as values (a formula gives its last result)."""
-    import openpyxl
-    from openpyxl.utils.exceptions import InvalidFileException
+    try:
+        yield from _rows(source)
+    except InputError:
+        raise
+    except Exception as error:  # noqa: BLE001  (zip, XML and openpyxl raise all kinds on a damaged workbook)
+        raise InputError(f"the workbook cannot be read ({error})", path=source.path, remedy=_REMEDY) from None
 
-    remedy = "Save it again as .xlsx, or export the sheet as UTF-8 CSV."
+
+def _rows(source: Source) -> Iterator[Record]:
+    import openpyxl
+
     with warnings.catch_warnings():
         # openpyxl warns about styles and validations that it does not keep; no text is lost
         warnings.simplefilter("ignore")
-        try:
-            book = openpyxl.load_workbook(source.path, read_only=True, data_only=True)
-        except (InvalidFileException, BadZipFile, KeyError, ValueError, OSError) as error:
-            raise InputError(
-                f"the workbook cannot be read ({error})", path=source.path, remedy=remedy
-            ) from None
+        book = openpyxl.load_workbook(source.path, read_only=True, data_only=True)
         try:
             sheets = [s for s in book.worksheets if _header(s)]
             if not sheets:
-                raise InputError("the workbook has no cells", path=source.path, remedy=remedy)
+                raise InputError("the workbook has no cells", path=source.path, remedy=_REMEDY)
             sheet = next((s for s in sheets if {*ID_COLUMNS} & {*_header(s)}), sheets[0])
             header = _header(sheet)
             for number, row in enumerate(sheet.iter_rows(min_row=2, values_only=True), 2):
@@ -43,7 +46,7 @@ def records(source: Source) -> Iterator[Record]:
 
 def _plain(value: object) -> object:
     """Excel writes the carriage return of a line break inside a cell as ``_x000D_``."""
-    return value.replace("_x000D_", "").replace("\r\n", "\n") if isinstance(value, str) else value
+    return value.replace("_x000D_\n", "\n").replace("\r\n", "\n") if isinstance(value, str) else value
 
 
 def _header(sheet: object) -> list[str]:

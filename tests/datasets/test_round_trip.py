@@ -19,8 +19,10 @@ CHARACTERS = st.one_of(
     st.sampled_from(list("肝脏未见异常摄取增高。，；：【】[]{}\"',;\t\n \\/=|#")),
     st.characters(blacklist_categories=("Cc", "Cs", "Cn", "Co", "Zl", "Zp")),
 )
-# a text that is a written-out list is unwrapped on purpose
-TEXTS = st.text(CHARACTERS, max_size=40).filter(lambda t: values.texts(t).texts == (t,))
+# a text that is a written-out list is unwrapped on purpose, and so is Excel's escape of a carriage return
+TEXTS = st.text(CHARACTERS, max_size=40).filter(
+    lambda t: values.texts(t).texts == (t,) and "_x000D_" not in t
+)
 STUDIES = st.dictionaries(IDS, st.tuples(TEXTS, TEXTS.filter(str.strip)), min_size=1, max_size=6)
 COLUMNS = ("study_id", "prediction", "reference")
 

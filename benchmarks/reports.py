@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from pet2rep_eval.datasets import quality
+
 ROOT = Path(__file__).resolve().parent.parent
 REAL = ROOT.parent / "shared" / "data" / "petrg3d" / "valid_infer_ckpt1260_autopet.csv"
 LENGTH = 1000
@@ -85,7 +87,8 @@ def _recombined(pool: list[list[str]], draw: random.Random) -> str:
 def load(pairs: int = 565, seed: int = 0) -> Corpus:
     """The pool, and *pairs* new pairs; half of a prediction's sentences are its reference's."""
     reports = list(dict.fromkeys(_real() if REAL.is_file() else _bundled()))
-    pool = [_SENTENCE.findall(report) for report in reports]
+    # Models in a loop have written some of the reports: no source of sentences.
+    pool = [_SENTENCE.findall(report) for report in reports if not quality.is_repetitive(report)]
     draw = random.Random(seed)
     made = []
     for _ in range(pairs):

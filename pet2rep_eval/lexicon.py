@@ -61,7 +61,12 @@ class Concept:
     before: bool = False
     """A place word that precedes what it is said of."""
     heading_only: bool = False
-    part: bool = False
+    weak: bool = False
+    """A word for uptake that states nothing by itself."""
+    contextual: bool = False
+    """A part that means its organ only where the text does not speak of another."""
+    fluid: bool = False
+    """An effusion: which organ it means depends on the cavity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,7 @@ def _side_of(phrase: str) -> str | None:
     return None
 
 
-_FLAGS = ("noun", "tracer", "alternative", "before", "heading_only", "part")
+_FLAGS = ("noun", "tracer", "alternative", "before", "heading_only", "fluid", "weak", "contextual")
 _KNOWN = {
     *_FLAGS,
     "kind",

@@ -55,6 +55,7 @@ def _walk(clauses: list[Clause], wanted: frozenset[str]) -> Reader:
     for clause in clauses:
         if clause.section in wanted:
             reader.walk(clause)
+    reader.finish()
     return reader
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pet2rep_eval.lexicon import load_lexicon
 from pet2rep_eval.parsing import uptake
 from pet2rep_eval.parsing.clauses import Clause
-from pet2rep_eval.parsing.grammar import Chunk, chunks
+from pet2rep_eval.parsing.grammar import ELEMENTS, chunks
 from pet2rep_eval.parsing.measures import read_size, read_suv
 from pet2rep_eval.parsing.mentions import Group, Mention, finish_groups, read_group
 from pet2rep_eval.parsing.uptake import Reading, Verdict
@@ -43,6 +43,8 @@ class Draft:
     order: int = 0
     lesion: bool = False
     bare: bool = False
+    spread: bool = False
+    sentence: int = 0
 
 
 @dataclass(slots=True)
@@ -84,8 +86,21 @@ class Reader:
         self.unattributed: list[tuple[int, int]] = []
         self.reference_clause = False
         self.change = False
-        self.prior_verdicts: list[Draft] = []
+        self.sentence = 0
+        self.earlier: list[tuple[Draft, Verdict, tuple[int, int]]] = []
+        """What the sentence says of an earlier study, in case it says nothing of the present one."""
         self.clause: ReadClause | None = None
+
+    def _settle_earlier(self) -> None:
+        """An uptake seen earlier, of which the sentence says nothing new, persists."""
+        for draft, verdict, span in self.earlier:
+            if draft.state is None:
+                draft.state, draft.uptake, draft.rule = verdict.state, span, "seen earlier"
+        self.earlier = []
+
+    def finish(self) -> None:
+        """Ends the text."""
+        self._settle_earlier()
 
     # --- reading one clause
 
@@ -93,6 +108,8 @@ class Reader:
         """Reads the next clause."""
         self.steps += len(clause.tokens)
         if clause.first:
+            self._settle_earlier()
+            self.sentence += 1
             self.sentence_cue = self.inherits_cue = False
             self.sentence_topic = False
             self.reference_clause = False
@@ -118,7 +135,8 @@ class Reader:
         reading = uptake.read(
             tokens, inherits_cue=self.inherits_cue and not clause.first, earlier_cue=self.sentence_cue
         )
-        groups = [read_group(tokens, _listed(c)) for c in parts if c.rule == "group"]
+        spoken = frozenset(o for m in self.topic for o in m.organs)
+        groups = [read_group(tokens, c, spoken) for c in parts if c.rule == "group"]
         for group in groups:
             for mention in group.mentions:
                 if any(i in reading.compared for i in range(mention.first, mention.last + 1)):
@@ -153,7 +171,7 @@ class Reader:
             finding="FINDING" in kinds,
             reference="REF" in kinds and not (named and "LESION" in kinds),
             named=named,
-            places=any(m.place for g in groups for m in g.mentions) and not named,
+            places=any(m.place and not m.aside for g in groups for m in g.mentions) and not named,
         )
 
     def _places(self, groups: list[Group], tokens: Sequence[object], kinds: list[str]) -> None:
@@ -164,35 +182,38 @@ class Reader:
         with_most = next((i for i, k in enumerate(kinds) if k == "WITH_MOST"), None)
         involve = next((i for i, k in enumerate(kinds) if k == "INVOLVE"), None)
         concrete = [m for m in self.topic if m.keys and not m.heading]
-        for group in groups:
-            for mention in group.mentions:
-                at = mention.first
-                if maximal is not None and at > maximal:
-                    before = [m for g in groups for m in g.mentions if m.first < maximal and not m.place]
-                    if before or concrete:
-                        mention.place = True
-                elif located is not None and at > located and concrete and self.sentence_topic:
-                    mention.place = True
-                elif (
-                    with_most is not None
-                    and at > with_most
-                    and (most is not None or kinds[-1] in ("DEG", "MOST"))
-                ):
-                    before = [m for g in groups for m in g.mentions if m.first < with_most and not m.place]
-                    if before or concrete:
-                        mention.place = True
-                elif (
-                    involve is not None and (at > involve or kinds[:involve].count("VERB") == 0) and concrete
-                ):
-                    if at > involve or len([m for g in groups for m in g.mentions]) == 1:
-                        mention.place = True
+        everything = [m for g in groups for m in g.mentions]
+        for mention in everything:
+            at = mention.first
+            if maximal is not None and at > maximal:
+                aside = bool(concrete) or any(m.first < maximal and not m.place for m in everything)
+            elif located is not None and at > located:
+                aside = (
+                    bool(concrete) and self.sentence_topic and not any(m.first < located for m in everything)
+                )
+            elif with_most is not None and at > with_most:
+                aside = (most is not None or kinds[-1] in ("DEG", "MOST")) and (
+                    bool(concrete) or any(m.first < with_most for m in everything)
+                )
+            elif most is not None and at < most:
+                aside = bool(concrete) and self.sentence_topic and len(everything) == 1
+            elif involve is not None and concrete and (self.sentence_topic or at > involve):
+                aside = at > involve or len(everything) == 1
+            else:
+                aside = False
+            if aside:
+                mention.place = mention.aside = True
 
     # --- topic
 
     def _enter_heading(self, clause: Clause) -> None:
         tokens = clause.tokens
         kinds = [t.kind for t in tokens]
-        groups = [read_group(tokens, _listed(c)) for c in chunks(kinds) if c.rule == "group"]
+        if not any(k in ELEMENTS for k in kinds):
+            # a heading that names nothing known: what follows is not about what stood before
+            self.topic, self.blocked = [], not self.region
+            return
+        groups = [read_group(tokens, c) for c in chunks(kinds) if c.rule == "group"]
         finish_groups(groups, tokens)
         mentions = [m for g in groups for m in g.mentions if m.keys]
         regions = [m for m in mentions if m.regions]
@@ -291,7 +312,12 @@ class Reader:
             for key in mention.keys:
                 state = verdict.state
                 if verdict.activity:
-                    lesion = read.lesion or self.topic_lesion or mention.lesion or mention.node
+                    lesion = (
+                        read.lesion
+                        or mention.lesion
+                        or mention.node
+                        or (self.topic_lesion and rule == "carried")
+                    )
                     known = mention.organs and sites[key].normally
                     if not mention.organs:
                         state = INCREASED if lesion else NORMAL
@@ -310,6 +336,13 @@ class Reader:
                 if (key, mention.side) in done:
                     continue
                 draft = mention.drafts.get(key)
+                if (
+                    draft is not None
+                    and draft.spread
+                    and draft.sentence == self.sentence
+                    and not verdict.spread
+                ):
+                    draft.state = None
                 if draft is None or draft.state is not None:
                     if (
                         draft is not None
@@ -323,6 +356,7 @@ class Reader:
                     draft = self.draft(mention, key, read)
                 draft.state, draft.degree, draft.uptake, draft.rule = state, verdict.degree, span, rule
                 draft.bare = verdict.bare
+                draft.spread, draft.sentence = verdict.spread, self.sentence
                 if verdict.state is not state:
                     draft.degree = None
                 draft.suv += [v for v in read.suv]
@@ -343,10 +377,6 @@ _REGION_NODES = {
     "head_neck": ("cervical_lymph_nodes",), "chest": ("mediastinal_hilar_lymph_nodes",),
     "abdomen": ("abdominal_lymph_nodes",), "pelvis": ("pelvic_lymph_nodes",),
 }  # fmt: skip
-
-
-def _listed(chunk: Chunk) -> Chunk:
-    return chunk
 
 
 def _extend(draft: Draft, clause: Clause) -> None:
@@ -452,8 +482,27 @@ def _predicated(tokens: Sequence[object], verdict: Verdict) -> bool:
     return False
 
 
+def _seen_earlier(reader: Reader, read: ReadClause) -> bool:
+    """What an earlier study showed waits for what the sentence says of the present one."""
+    verdicts = read.reading.verdicts
+    if not verdicts or not all(v.prior for v in verdicts) or read.reading.resolved:
+        return False
+    if read.named:
+        drafts = reader.describe(read.named, read)
+        reader.set_topic(read.named, read)
+        reader.last = drafts
+    else:
+        drafts = [d for m in reader.topic for d in m.drafts.values() if d.state is None]
+    span = (read.clause.tokens[verdicts[-1].first].start, read.clause.tokens[verdicts[-1].last].end)
+    reader.earlier += [(d, verdicts[-1], span) for d in drafts if verdicts[-1].state is not NORMAL]
+    return True
+
+
 def _stated(reader: Reader, read: ReadClause) -> bool:
     """A verdict about a place that the clause names."""
+    if read.named and read.reading.physiological and not read.reading.verdicts:
+        at = next(i for i, t in enumerate(read.clause.tokens) if t.kind == "PHYS")
+        read.reading.verdicts.append(Verdict(NORMAL, at, at))
     if not read.named or not read.reading.verdicts:
         return False
     verdicts = _current(read.reading.verdicts, read)
@@ -563,6 +612,27 @@ def _carried(reader: Reader, read: ReadClause) -> list[Mention]:
     return topic
 
 
+def _likewise(reader: Reader, read: ReadClause) -> bool:
+    """ "as do the spleen and pancreas": what was just said holds here too; "the left is not": it does not."""
+    if read.reading.verdicts or not reader.last or read.suv:
+        return False
+    kinds = [t.kind for t in read.clause.tokens]
+    last = next((d for d in reversed(reader.last) if d.state is not None), None)
+    if last is None or last.state is None:
+        return False
+    denied = (
+        kinds[-1] == "NEG" and reader.sentence_cue and "VERB" not in kinds[-1:] and not read.clause.chinese
+    )
+    if not ("LIKEWISE" in kinds and read.named) and not denied:
+        return False
+    at = kinds.index("LIKEWISE") if "LIKEWISE" in kinds else len(kinds) - 1
+    verdict = Verdict(NORMAL if denied else last.state, at, at)
+    mentions = read.named or _carried(reader, read)
+    reader.state(mentions, verdict, read, "likewise")
+    reader.set_topic(mentions, read)
+    return True
+
+
 def _remainder(reader: Reader, read: ReadClause) -> bool:
     """余, "otherwise", "elsewhere": the rest of the same organ or region."""
     if not read.rest or read.named or not read.reading.verdicts:
@@ -644,7 +714,8 @@ def _carry(reader: Reader, read: ReadClause) -> bool:
 
 def _called_physiological(reader: Reader, read: ReadClause) -> bool:
     """考虑生理性, "likely physiologic": what was said before is normal, unless another cause stands beside it."""
-    if not read.reading.physiological or read.named:
+    reading = read.reading
+    if not (reading.called_physiological or (reading.physiological and not read.named)):
         return False
     tokens = read.clause.tokens
     kinds = [t.kind for t in tokens]
@@ -654,12 +725,19 @@ def _called_physiological(reader: Reader, read: ReadClause) -> bool:
         or "AGAINST" in kinds
     )
     doubtful = any(t.text in ("不除外", "待排", "不排除", "可能待排") for t in tokens)
-    if other or doubtful or not reader.last:
-        return True
-    for draft in reader.last:
-        if draft.state is INCREASED:
-            draft.state, draft.degree, draft.rule = NORMAL, None, "called physiological"
-    return True
+    if not (other or doubtful):
+        if reading.verdicts:
+            for verdict in reading.verdicts:
+                if verdict.state is INCREASED:
+                    verdict.state, verdict.degree, verdict.activity = NORMAL, None, False
+            return False
+        for draft in reader.last:
+            if draft.state is INCREASED:
+                draft.state, draft.degree, draft.rule = NORMAL, None, "called physiological"
+        if reading.physiological and reader.topic and not any(d.state for d in reader.last):
+            at = next(i for i, t in enumerate(read.clause.tokens) if t.kind == "PHYS")
+            reader.state(_carried(reader, read), Verdict(NORMAL, at, at), read, "called physiological")
+    return not reading.verdicts
 
 
 def _suv_only(reader: Reader, read: ReadClause) -> bool:
@@ -754,7 +832,9 @@ Rule = Callable[[Reader, ReadClause], bool]
 RULES: tuple[tuple[str, Rule], ...] = (
     ("reference value", _reference_value),
     ("called physiological", _called_physiological),
+    ("seen earlier", _seen_earlier),
     ("stated", _stated),
+    ("likewise", _likewise),
     ("remainder", _remainder),
     ("carried", _carry),
     ("SUV only", _suv_only),

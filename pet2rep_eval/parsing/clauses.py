@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -122,6 +123,7 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
     first = paragraph = True
     previous: Token | None = None
     pending: list[Clause] = []
+    consumed = False
 
     def flush(ends_sentence: bool, colon: bool = False) -> Iterator[Clause]:
         nonlocal current, first, paragraph
@@ -145,6 +147,7 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
             paragraph = True
             while next_heading < len(headings) and token.start >= headings[next_heading].start:
                 section = headings[next_heading].name
+                consumed = False
                 skip = headings[next_heading].end
                 next_heading += 1
             previous = None
@@ -164,10 +167,22 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
                 yield from flush(False, colon=True)
             yield from flush(True)
             paragraph = True
+        if crossed and section in _SHORT and consumed and _leaves_section(token, tokens, normalised, strong):
+            yield from flush(True)
+            section, paragraph = "findings", True
+        consumed = True
         previous = token
         if token.kind == "STOP":
             yield from flush(True)
         elif token.kind == "COLON":
+            if (
+                not current
+                and first
+                and not pending
+                and paragraph
+                and _unknown_heading(token, normalised, marks)
+            ):
+                yield Clause([token], section, True, True, heading=True)
             yield from flush(False, colon=True)
         elif token.kind == "COMMA" and not token.paren:
             if current and token.text == "," and _thousands(token, normalised.text):
@@ -179,6 +194,31 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
         else:
             current.append(token)
     yield from flush(True)
+
+
+_SHORT = frozenset({"technique", "history", "comparison"})
+"""Sections of one paragraph: an empty line, or a heading that names a place, leads back to the findings."""
+
+
+def _leaves_section(token: Token, tokens: list[Token], normalised: Normalised, empty_line: bool) -> bool:
+    if token.kind not in ("SITE", "REGION", "SIDE", "HILUM", "NODE") and not empty_line:
+        return False
+    if empty_line:
+        return True
+    colon = normalised.text.find(":", token.start, token.start + 40)
+    return colon >= 0 and not any(c in normalised.text[token.start : colon] for c in "。.;,")
+
+
+def _unknown_heading(colon: Token, normalised: Normalised, marks: list[int]) -> bool:
+    """Words of no known place before a colon at the begin of a line: "PEG tract:"."""
+    at = bisect.bisect_right(marks, colon.start)
+    name = normalised.text[marks[at - 1] if at else 0 : colon.start].strip(" -*#.0123456789)(")
+    return (
+        4 < len(name) <= 40
+        and name not in load_lexicon().headings
+        and name.replace(" ", "").isascii()
+        and " " in name
+    )
 
 
 _CLAUSE_WORDS = frozenset("but while whereas although though however 但 但是 然而 而 which yet".split())
@@ -208,6 +248,9 @@ def _bare(clause: Clause) -> bool:
     return any(t.kind in ("SITE", "REGION", "HILUM", "NODE") for t in clause.tokens) and all(
         t.kind in _LISTABLE for t in clause.tokens
     )
+
+
+_SAYS = frozenset("CUE HOT HYPO VOID EVEN COLD UP DOWN PHYS ABN NEG".split())
 
 
 def _says(clause: Clause) -> bool:
@@ -259,7 +302,7 @@ def _merged(clauses: list[Clause]) -> Iterator[Clause]:
         head = waiting[0]
         for extra in waiting[1:]:
             _append(head, extra)
-        if out and not out[-1].heading and out[-1].tokens[-1].kind in ELEMENTS and _says(out[-1]):
+        if out and not out[-1].heading and _open_list(out[-1]):
             _append(out[-1], head)
         else:
             out.append(head)

@@ -36,6 +36,8 @@ class Mention:
     inside: bool = False
     paren: bool = False
     heading: bool = False
+    aside: bool = False
+    """It locates what the text already speaks of, so that the topic stays."""
     drafts: dict[str, Draft] = field(default_factory=dict)
 
     @property
@@ -65,13 +67,23 @@ def _to_nodes(mention: Mention) -> None:
         mention.organs, mention.regions, mention.place = mention.nodes, (), False
 
 
+_CAVITY = {"chest": "pleura", "abdomen": "peritoneum_mesentery", "pelvis": "peritoneum_mesentery"}
+
+
+def _to_fluid(mention: Mention) -> None:
+    """An effusion in a cavity is of the membrane that lines it."""
+    organs = tuple(dict.fromkeys(_CAVITY[r] for r in mention.regions if r in _CAVITY))
+    if organs:
+        mention.organs, mention.regions = organs, ()
+
+
 def _is_station(mention: Mention) -> bool:
     sites = load_lexicon().sites
     return bool(mention.organs) and all(sites[o].station for o in mention.organs)
 
 
-def read_group(tokens: Sequence[Token], chunk: Chunk) -> Group:
-    """Resolves the tokens of one group into mentions."""
+def read_group(tokens: Sequence[Token], chunk: Chunk, topic: frozenset[str] = frozenset()) -> Group:
+    """Resolves the tokens of one group into mentions; *topic* holds the organs that the text speaks of."""
     group = Group([], chunk.start, chunk.end - 1)
     run: list[Mention] = []
     side: str | None = None
@@ -80,6 +92,15 @@ def read_group(tokens: Sequence[Token], chunk: Chunk) -> Group:
     for i in range(chunk.start, chunk.end):
         token = tokens[i]
         kind, concept = token.kind, token.concept
+        if concept.contextual and (
+            (topic and not topic & set(concept.organs))
+            or (run and not listed and run[-1].organs != concept.organs)
+            or any(
+                t.kind == "SITE" and not t.concept.contextual and t.concept.organs != concept.organs
+                for t in tokens
+            )
+        ):
+            kind = "PART"
         following = tokens[i + 1].kind if i + 1 < chunk.end else ""
         if kind == "SIDE":
             if following in ("PART", "") and run and run[-1].side is None and not listed:
@@ -161,6 +182,11 @@ def read_group(tokens: Sequence[Token], chunk: Chunk) -> Group:
                 run[-1].place = True
         elif kind == "NODE":
             group.node = True
+            stations = [m for m in run if _is_station(m) or m.regions or m.place]
+            if stations:
+                for mention in [m for m in run if not m.nodes and m.organs]:
+                    run.remove(mention)
+                    group.mentions.remove(mention)
             adjacent = i - 1 >= chunk.start and tokens[i - 1].kind in (
                 "SITE",
                 "REGION",
@@ -181,7 +207,6 @@ def read_group(tokens: Sequence[Token], chunk: Chunk) -> Group:
                 ):
                     _to_nodes(mention)
                 mention.last, mention.end = i, token.end
-                break_after = True
             if run:
                 run = []
         elif kind == "LESION":
@@ -191,6 +216,8 @@ def read_group(tokens: Sequence[Token], chunk: Chunk) -> Group:
                 mention.lesion = True
                 if mention.mass and not mention.place:
                     mention.organs = (mention.mass,)
+                if concept.fluid and mention.regions:
+                    _to_fluid(mention)
             if run and not adjacent_place:
                 run = []
         listed = kind == "LIST"
@@ -213,6 +240,17 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
                         _to_nodes(mention)
         if any(m.node for g in groups for m in g.mentions):
             groups.remove(node)
+    for group in groups:
+        if marrow := next((m for m in group.mentions if m.organs == ("bone_marrow",)), None):
+            # a list of bones that ends in marrow is about the marrow
+            for mention in [
+                m for m in group.mentions if m.organs in (("bones",), ("spine",)) and m.last < marrow.first
+            ]:
+                group.mentions.remove(mention)
+    fluid = next((i for i, t in enumerate(tokens) if t.concept.fluid), None)
+    if fluid is not None:
+        for mention in (m for g in groups for m in g.mentions if m.regions and m.last < fluid):
+            _to_fluid(mention)
     lesion = any(g.lesion for g in groups)
     if lesion and node is None:
         for group in groups:

@@ -178,11 +178,23 @@ def _with_misspelt(tokens: list[Token], text: str) -> list[Token]:
     return sorted([*tokens, *added], key=lambda t: t.start) if added else tokens
 
 
+_LOCATING = frozenset({"lower", "low", "high", "higher", "less"})
+"""Directions that before a name say where: "lower cervical"."""
+_NAMES = frozenset({"SITE", "REGION", "SIDE", "PART", "NODE", "HILUM"})
+
+
 def _settle(tokens: list[Token], text: str) -> list[Token]:
     """Drops what only looks like a word: phrases to ignore, and one-character Chinese words out of their place."""
     kept: list[Token] = []
     for i, token in enumerate(tokens):
         if token.kind == "IGNORE":
+            continue
+        if (
+            token.text in _LOCATING
+            and i + 1 < len(tokens)
+            and tokens[i + 1].kind in _NAMES
+            and tokens[i + 1].start - token.end <= 1
+        ):
             continue
         if (
             token.chinese

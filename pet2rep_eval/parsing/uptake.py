@@ -21,6 +21,14 @@ _DIRECT = {"HOT": INCREASED, "HYPO": DECREASED, "VOID": ABSENT}
 _NOUNS = frozenset({"CUE", "STRUCT", "LESION", "NODE", "FINDING", "HOT"})
 
 
+_REFERENCE_ORGANS = frozenset({"liver", "great_vessels", "mediastinal_hilar_lymph_nodes", "spleen", "heart"})
+
+
+def _is_reference(token: Token) -> bool:
+    """An organ that lesions are compared with: to be colder than it is no defect."""
+    return not _REFERENCE_ORGANS.isdisjoint(token.concept.organs)
+
+
 @dataclass(slots=True)
 class Verdict:
     """A statement about uptake inside a clause; ``first`` and ``last`` are token indices, inclusive."""
@@ -39,6 +47,8 @@ class Verdict:
     residual: bool = False
     """Less than before, but still there."""
     adjective: bool = False
+    spread: bool = False
+    """Only says how tracer is spread (不均匀, 弥漫分布)."""
 
 
 @dataclass(slots=True)
@@ -52,7 +62,9 @@ class Reading:
     """The last noun is uptake, so that a direction in the next clause is about it."""
     structural: bool = False
     physiological: bool = False
-    """The clause calls what was said before physiological."""
+    """The clause says "physiological" and no other word of uptake."""
+    called_physiological: bool = False
+    """The clause names a physiological cause for what was said."""
     resolved: bool = False
     change: bool = False
     compared: set[int] = field(default_factory=set)
@@ -74,6 +86,7 @@ class _Open:
     abnormal: bool
     spread: bool = False
     prior: bool = False
+    symmetric: bool = False
     used: bool = False
 
 
@@ -105,7 +118,9 @@ class _Reader:
         self.degree: str | None = None
         self.degree_at = -9
         self.physiological = False
+        self.seen_physiological = False
         self.spread = False
+        self.symmetric = False
         self.abnormal: int | None = None
         self.focal: int | None = None
         self.prior = False
@@ -316,7 +331,7 @@ class _Reader:
         self.focal = None
         self.physiological = False
         self.degree = None
-        self.spread = False
+        self.spread = self.symmetric = False
 
     # --- directions
 
@@ -521,13 +536,19 @@ class _Reader:
                 if kind == "SURROUND":
                     found = "surround"
                 elif kind == "REF" or (kind in ("SITE", "REGION") and found is None):
-                    found = found or "reference"
+                    found = found or (
+                        "reference" if kind == "REF" or _is_reference(self.tokens[j]) else "side"
+                    )
+                elif kind == "EVEN" and found is None:
+                    found = "surround"
                 elif kind == "SIDE" and found is None:
                     found = "side"
                 elif kind == "REST" and found is None:
                     found = "surround"
                 if kind in ("CUE", "EVEN", "LESION") and found is not None and self.tokens[j].chinese:
                     break
+                if kind == "IN" and found is None and j == i + 1:
+                    continue
                 if kind in ("JOIN", "LIST", "IN") and found is None:
                     break
                 if kind == "IN" and found is not None:
@@ -539,9 +560,50 @@ class _Reader:
                 break
         return found
 
+    def _target_before(self, i: int) -> str | None:
+        """与肝脏相仿: what is compared with stands before the word that compares."""
+        found: str | None = None
+        j = i - 1
+        seen: list[int] = []
+        while j >= 0 and i - j <= 7:
+            token = self.tokens[j]
+            if token.kind == "JOIN" and token.text in ("与", "和", "同", "跟"):
+                self.out.compared.update(seen)
+                return found
+            if token.kind == "SURROUND":
+                found = "surround"
+            elif token.kind in ("REF", "SITE", "REGION") and found is None:
+                found = "reference" if token.kind == "REF" or _is_reference(token) else "side"
+            elif token.kind == "SIDE" and found is None:
+                found = "side"
+            elif token.kind not in ("PART", "CUE", "DEG", "OF", "PLACE", "EVEN"):
+                return None
+            seen.append(j)
+            j -= 1
+        return None
+
     def _compare(self, kind: str, i: int) -> None:
         target = self._target(i)
+        if self.tokens[i].chinese:
+            target = self._target_before(i) or target
+        ahead = [t.kind for t in self.tokens[i + 1 : i + 4]]
+        if any(k in ("PRIOR", "CHANGE") for k in ahead) and not self.tokens[i].chinese:
+            # "decreased compared with the previous study"
+            self.on_change(i, self.tokens[i])
+            if self.open is not None and not self.open.used:
+                self._conclude(INCREASED, i, False, None)
+            return
         if not (self.nouns & {"cue"} or self.earlier_cue or self.open is not None or self.out.cue):
+            if "CUE" in ahead:
+                state = (
+                    INCREASED
+                    if kind == "above"
+                    else NORMAL
+                    if kind == "equal" or target != "surround"
+                    else DECREASED
+                )
+                self.pending = (state, i, self._negated(), self._degree_for(i), False)
+                self.out.compared.clear()
             return
         if self.comparison is not None:
             self.comparison = None
@@ -554,10 +616,6 @@ class _Reader:
             state = DECREASED if target in ("surround", "side") else NORMAL
         if self.pending is not None:
             self.pending = None
-        if kind == "below" and target is None and self.tokens[i].chinese:
-            j = i - 1
-            if j >= 0 and self.tokens[j].kind in ("SURROUND", "REF"):
-                state = DECREASED if self.tokens[j].kind == "SURROUND" else NORMAL
         opened = self.open
         if (
             opened is not None
@@ -645,7 +703,12 @@ class _Reader:
             last.last = i
 
     def on_phys(self, i: int, token: Token) -> None:
-        self.physiological = True
+        if self.cause:
+            self.out.called_physiological = True
+            return
+        self.physiological = self.seen_physiological = True
+        if self.open is not None and not self.open.used:
+            self.open.physiological = True
 
     def on_abn(self, i: int, token: Token) -> None:
         following = self._next_kind(i)
@@ -686,8 +749,8 @@ class _Reader:
     def on_sym(self, i: int, token: Token) -> None:
         if self.open is not None and not self.open.used and "cue" in self.nouns:
             self.open.spread = True
-        elif self.pending is None and self._next_kind(i) == "CUE":
-            self.spread = True
+        elif self.pending is None and self._next_kind(i) in ("CUE", "DEG", "PHYS", "FOCAL", "DIFFUSE"):
+            self.spread = self.symmetric = True
         elif "struct" in self.nouns:
             self.out.structural = True
 
@@ -829,13 +892,15 @@ class _Reader:
         was_prior, self.prior = self.prior, opened.prior or self.prior
         if opened.negated:
             self._emit(NORMAL, first, last, False).negated = True
-        elif opened.physiological:
+        elif opened.physiological or (opened.symmetric and not opened.focal and not opened.abnormal):
             self._emit(NORMAL, first, last, False)
         elif opened.abnormal or opened.degree or opened.focal:
             self._emit(INCREASED, first, last, False, degree=opened.degree)
         elif opened.spread:
-            self._emit(NORMAL, first, last, False)
-        else:
+            self._emit(NORMAL, first, last, False).spread = True
+        elif self.tokens[last].text == "显影":
+            self._emit(NORMAL, first, last, False).spread = True
+        elif not self.tokens[last].concept.weak:
             verdict = self._emit(INCREASED, first, last, False)
             verdict.activity = True
         self.prior = was_prior
@@ -864,6 +929,6 @@ class _Reader:
         verdicts = self.out.verdicts
         if any(not v.activity for v in verdicts):
             self.out.verdicts = [v for v in verdicts if not v.activity]
-        if self.physiological and not self.out.verdicts:
+        if self.seen_physiological and not self.out.verdicts:
             self.out.physiological = True
         self.out.cue_at_end = "cue" in self.nouns or (self.open is not None)

@@ -185,7 +185,7 @@ def _check_shared(
         f"'{references.columns.get('id', 'id')}' of {references.path}" if references else "the list of ids"
     )
     near = near_ids(unknown, studies)
-    hint = "Choose the id column with --id-column."
+    hint = "Choose the id columns with --id-column and --references-id-column."
     if near:
         one, other = next(iter(near.items()))
         hint = (

@@ -114,6 +114,15 @@ def test_without_references(check, tmp_path):
     assert json.loads(out)["failed"] == {"missing": ["study-99"]}
 
 
+def test_the_id_column_of_the_references(check, tmp_path):
+    path = tmp_path / "refs.csv"
+    path.write_text("number,id,answer\n003,x,y\n", encoding="utf-8")
+    code, _, err = check(FOLDER / "texts", "--references", path)
+    assert (code, "--references-id-column" in err) == (2, True)
+    code, out, _ = check(FOLDER / "texts", "--references", path, "--references-id-column", "number")
+    assert (code, json.loads(out)["unknown_ids"]) == (0, ["study-01", "study-02"])
+
+
 def test_columns_by_option(check):
     code, out, _ = check(FOLDER / "petrg3d.csv", "--prediction-column", "Pred_report")
     result = json.loads(out)

@@ -91,6 +91,7 @@ def _verdict(result: dict[str, Any]) -> str:
 @click.option("--id-column", help="Column with the study id of the predictions.")
 @click.option("--prediction-column", help="Column with the predictions.")
 @click.option("--reference-column", help="Column with the references, of --references where given.")
+@click.option("--references-id-column", help="Column with the study id in --references.")
 @click.option("--lenient", is_flag=True, help="Go past broken lines; they are listed and count as failed.")
 @click.option(
     "--format",
@@ -105,6 +106,7 @@ def command(
     id_column: str | None,
     prediction_column: str | None,
     reference_column: str | None,
+    references_id_column: str | None,
     lenient: bool,
     fmt: str | None,
 ) -> None:
@@ -128,7 +130,13 @@ def command(
         reference_column=None if references else reference_column,
         lenient=lenient,
     )
-    known = datasets.read_references(references, reference_column=reference_column) if references else None
+    known = (
+        datasets.read_references(
+            references, id_column=references_id_column, reference_column=reference_column
+        )
+        if references
+        else None
+    )
     wanted = datasets.read_ids(ids) if ids else None
     inside = any(row.references for row in submission.rows)
     aligned = align(submission, known, wanted, require_references=inside or known is not None)

@@ -46,13 +46,14 @@ def choose(
     columns: Sequence[str],
     source: Source,
     exclude: str | None = None,
+    option: str | None = None,
 ) -> Choice:
     """The column for *role*: *wanted*, or the first of *order* that is there, exactly or but for case.
 
     Raises :class:`InputError` that lists the columns of the file.
     """
     there = ", ".join(repr(c) for c in columns) or "none"
-    option = f"--{role}-column"
+    option = option or f"--{role}-column"
     line = 1 if source.kind in ("csv", "tsv", "xlsx") else None
     if wanted is not None:
         if wanted in columns or wanted.split(".")[0] in columns:

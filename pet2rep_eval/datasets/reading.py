@@ -151,7 +151,7 @@ def read_references(
     """
     source, how = _open(path, reader)
     columns = source.columns
-    id_name = choose("id", id_column, how.ids, columns, source)
+    id_name = choose("id", id_column, how.ids, columns, source, option="--references-id-column")
     text_name = choose("reference", reference_column, how.references, columns, source)
     studies: dict[str, tuple[str, ...]] = {}
     lines: dict[str, int] = {}

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from pet2rep_eval.datasets.reading import read_ids, read_predictions, read_references, read_reports
+from pet2rep_eval.datasets.reading import (
+    iter_reports,
+    read_ids,
+    read_predictions,
+    read_references,
+    read_reports,
+)
 from pet2rep_eval.datasets.records import Record, References, Row, Submission
 from pet2rep_eval.datasets.source import (
     ID_COLUMNS,
@@ -24,6 +30,7 @@ __all__ = [
     "Row",
     "Source",
     "Submission",
+    "iter_reports",
     "read_ids",
     "read_predictions",
     "read_references",

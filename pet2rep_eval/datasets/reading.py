@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -203,15 +203,17 @@ def read_ids(path: str | Path, *, id_column: str | None = None) -> tuple[str, ..
     return tuple(found)
 
 
-def read_reports(
+def iter_reports(
     path: str | Path, *, text_column: str | None = None, id_column: str | None = None
-) -> tuple[Row, ...]:
-    """Texts to be parsed: a file with a text column, or a folder of .txt; rows without an id are numbered."""
+) -> Iterator[Row]:
+    """Texts to be parsed, one after the other: a file with a text column, or a folder of .txt.
+
+    Rows without an id are numbered by their line. Memory stays bounded where the format can be read in pieces.
+    """
     source, how = _open(path, None)
     order = ("text", "report", "findings", *how.predictions, *how.references)
     name = choose("text", text_column, order, source.columns, source).name
     ids = next((n for n in (id_column, *how.ids) if n and n in source.columns), None)
-    rows = []
     for record in how.records(source):
         cell = values.texts(value_of(record.fields, name))
         problem = record.problem or cell.problem
@@ -219,5 +221,11 @@ def read_reports(
             raise InputError(problem, path=path, line=_place(source, record), remedy="Mend the line.")
         study = values.study_id(value_of(record.fields, ids)) if ids else ""
         row = Row(study or str(record.line), cell.texts[0] if cell.texts else "", record.line)
-        rows.append(replace(row, references=cell.texts[1:]))
-    return tuple(rows)
+        yield replace(row, references=cell.texts[1:])
+
+
+def read_reports(
+    path: str | Path, *, text_column: str | None = None, id_column: str | None = None
+) -> tuple[Row, ...]:
+    """All texts of :func:`iter_reports`."""
+    return tuple(iter_reports(path, text_column=text_column, id_column=id_column))

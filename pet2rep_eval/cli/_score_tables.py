@@ -181,6 +181,7 @@ def class_comparison_grid(sheets: Sequence[ScoreSheet]) -> Grid | None:
 
 def grids(sheets: Sequence[ScoreSheet]) -> Iterator[Grid]:
     """The tables of one system in detail, or of several side by side."""
+    found: tuple[Grid | None, ...]
     if len(sheets) == 1:
         sheet = sheets[0]
         found = (scores_grid(sheet), classes_grid(sheet), confusion_grid(sheet), organs_grid(sheet))

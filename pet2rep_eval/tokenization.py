@@ -90,7 +90,6 @@ def _spacy() -> Any:
     return spacy.blank("en")
 
 
-@lru_cache(maxsize=1 << 12)
 def _cut_spacy(text: str) -> Tokens:
     return tuple(token.text for token in _spacy().make_doc(text) if not token.is_space)
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from importlib.metadata import EntryPoint, EntryPoints
+
 import numpy as np
 import pytest
 
 from pet2rep_eval.errors import UnknownNameError
+from pet2rep_eval.evaluation import evaluate
 from pet2rep_eval.metrics import METRICS
+from pet2rep_eval.metrics.base import FloatArray, Metric, MetricContext
 from pet2rep_eval.metrics.prepared import PreparedText, TextPolicy
 from pet2rep_eval.metrics.profiles import load_profile, profile_names
 from pet2rep_eval.metrics.suite import Composite, Suite
@@ -80,6 +84,40 @@ def test_a_profile_can_give_a_metric_its_own_words() -> None:
     assert profile.words_of("bleu").zh == "jieba"
     assert "ce_f1_of_macro" in profile.overall
     assert "words" in profile.inferred
+
+
+class Length(Metric):
+    """A metric of another package: how long predictions are, in units of their references."""
+
+    name = "length"
+    scores = ("length_ratio",)
+    width = 3
+
+    def __init__(self, context: MetricContext) -> None:
+        self.words = context.words
+
+    def study_statistics(self, prediction: PreparedText, reference: PreparedText) -> FloatArray:
+        ours, theirs = self.words.pair(prediction, reference)
+        return np.array([1.0, len(ours), len(theirs)])
+
+    def aggregate(self, totals: FloatArray) -> dict[str, FloatArray]:
+        return {"length_ratio": totals[..., 1] / totals[..., 2]}
+
+    def signature(self, score: str, languages: frozenset[str]) -> dict[str, str]:
+        return {"avg": "corpus", "words": self.words.signature(languages)}
+
+
+def test_a_metric_of_another_package_joins_by_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = EntryPoint("length", f"{__name__}:Length", METRICS.group)
+    monkeypatch.setattr(
+        "pet2rep_eval.registry.entry_points", lambda group: EntryPoints([entry]).select(group=group)
+    )
+    assert METRICS.names()[-1] == "length"
+    sheet = evaluate({"1": "肝脏"}, {"1": "肝脏未见异常"}, metrics=["length", "rouge"])
+    assert list(sheet.scores) == ["length_ratio", "rouge_1", "rouge_2", "rouge_l"]
+    assert sheet.scores["length_ratio"].value == pytest.approx(0.5)
+    assert "avg:corpus|words:jieba" in sheet.scores["length_ratio"].signature
+    assert set(sheet.baselines[0].lift) == set(sheet.scores)
 
 
 def test_progress_counts_studies() -> None:

@@ -1,9 +1,9 @@
 """Promptable 3D segmenters: SegAnyPET, SAM-Med3D and models of the same build.
 
 A point in a lesion or organ goes in, a mask comes out. The model is the user's: a checkout of SegAnyPET, or
-the ``medim`` package, which holds SAM-Med3D, the architecture that SegAnyPET shares. Weights are given by path.
-None is bundled, and SegAnyPET's have no public licence. Volumes are SimpleITK images; the label maps that come
-out feed the quantities of :mod:`pet2rep_eval.imaging`.
+the ``medim`` package, which holds SAM-Med3D, the architecture that SegAnyPET shares. Weights are given by
+path. None is bundled, and SegAnyPET's have no public licence. Volumes are SimpleITK images; the label maps
+that come out feed the quantities of :mod:`pet2rep_eval.imaging`.
 """
 
 from __future__ import annotations

@@ -23,12 +23,14 @@ _LENIENT = "Mend the line, or go past it with --lenient: its study then counts a
 _MEND = "Mend the line: references are never read past a broken one."
 
 
-def _open(path: str | Path, reader: str | None) -> tuple[Source, Reader]:
+def _open(path: str | Path, reader: str | None) -> tuple[Source, Reader, tuple[str, ...]]:
+    """The source, its reader, and the columns that there are."""
     source = Source(path)
-    how = READERS.load(reader) if reader else source.reader
-    if not source.columns:
+    how: Reader = READERS.load(reader) if reader else source.reader
+    columns = source.columns_of(how)
+    if not columns:
         raise InputError("there are no studies in it", path=path, remedy="Write the reports to it again.")
-    return source, how
+    return source, how, columns
 
 
 def _place(source: Source, record: Record) -> int | None:
@@ -57,8 +59,7 @@ def read_predictions(
     :class:`InputError`; with *lenient* it is listed under ``problems``, and its study is kept as unreadable
     where the id can still be seen. Duplicate ids are kept: alignment judges them.
     """
-    source, how = _open(path, reader)
-    columns = source.columns
+    source, how, columns = _open(path, reader)
     id_name = choose("id", id_column, how.ids, columns, source)
     text_name = choose("prediction", prediction_column, how.predictions, columns, source)
     has_reference = reference_column or any(
@@ -149,8 +150,7 @@ def read_references(
     Raises :class:`InputError` with the line for a broken line, a missing id, an empty report, or an id that
     is there twice.
     """
-    source, how = _open(path, reader)
-    columns = source.columns
+    source, how, columns = _open(path, reader)
     id_name = choose("id", id_column, how.ids, columns, source, option="--references-id-column")
     text_name = choose("reference", reference_column, how.references, columns, source)
     studies: dict[str, tuple[str, ...]] = {}
@@ -191,8 +191,8 @@ def read_ids(path: str | Path, *, id_column: str | None = None) -> tuple[str, ..
     if source.path.is_file() and source.kind in ("text", "unknown"):
         lines = read_text(source.path).splitlines()
         return tuple(dict.fromkeys(study for study in map(values.study_id, lines) if study))
-    source, how = _open(path, None)
-    name = choose("id", id_column, how.ids, source.columns, source).name
+    source, how, columns = _open(path, None)
+    name = choose("id", id_column, how.ids, columns, source).name
     found: dict[str, None] = {}
     for record in how.records(source):
         study = values.study_id(value_of(record.fields, name))
@@ -208,12 +208,12 @@ def iter_reports(
 ) -> Iterator[Row]:
     """Texts to be parsed, one after the other: a file with a text column, or a folder of .txt.
 
-    Rows without an id are numbered by their line. Memory stays bounded where the format can be read in pieces.
+    Rows without an id are numbered by line. Memory stays bounded where a format can be read in pieces.
     """
-    source, how = _open(path, None)
+    source, how, columns = _open(path, None)
     order = ("text", "report", "findings", *how.predictions, *how.references)
-    name = choose("text", text_column, order, source.columns, source).name
-    ids = next((n for n in (id_column, *how.ids) if n and n in source.columns), None)
+    name = choose("text", text_column, order, columns, source).name
+    ids = next((n for n in (id_column, *how.ids) if n and n in columns), None)
     for record in how.records(source):
         cell = values.texts(value_of(record.fields, name))
         problem = record.problem or cell.problem

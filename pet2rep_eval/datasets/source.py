@@ -87,7 +87,14 @@ class Source:
     @cached_property
     def encoding(self) -> str:
         """Python's name of the text encoding; empty for folders, XLSX and Parquet."""
-        return "" if self.kind in ("text", "xlsx", "parquet", "unknown") else text_encoding(self.path)
+        if self.kind in ("text", "xlsx", "parquet"):
+            return ""
+        try:
+            return text_encoding(self.path)
+        except InputError:
+            if self.kind == "unknown":
+                return ""
+            raise
 
     @property
     def encoding_name(self) -> str:
@@ -150,10 +157,14 @@ class Source:
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns in the first records, in order."""
+        """Names of the columns in the first records, in order, as the plain reader sees them."""
+        return self.columns_of(self.container)
+
+    def columns_of(self, reader: Reader) -> tuple[str, ...]:
+        """Names of the columns in the first records, in order, as *reader* sees them."""
         whole: dict[str, None] = {}
         broken: dict[str, None] = {}
-        for record in islice(self.container.records(self), PEEK):
+        for record in islice(reader.records(self), PEEK):
             (broken if record.problem else whole).update(dict.fromkeys(record.fields))
         # what can be seen of a broken record may be names inside of objects: better than nothing only
         return tuple(whole or broken)

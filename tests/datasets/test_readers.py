@@ -227,6 +227,32 @@ def test_a_reader_can_be_named_and_unknown_names_suggest():
         datasets.read_predictions(FOLDER / "plain.jsonl", reader="jsonlines")
 
 
+def test_a_named_reader_reads_a_file_of_any_suffix(tmp_path):
+    path = tmp_path / "x.dat"
+    shutil.copy(FOLDER / "gb18030.csv", path)
+    assert {r.study_id: r.text for r in datasets.read_predictions(path, reader="csv").rows} == PREDICTIONS
+
+
+def test_a_reader_of_another_package(tmp_path, monkeypatch):
+    def records(source):
+        for number, line in enumerate(source.path.read_bytes().split(b"\x00"), 1):
+            study, _, text = line.decode("utf-8").partition("=")
+            yield datasets.Record(number, {"key": study, "prediction": text})
+
+    own = datasets.Reader("zeros", lambda s: s.path.suffix == ".zeros", records, ids=("key",))
+    names, load = datasets.READERS.names(), datasets.READERS.load
+    monkeypatch.setattr(datasets.READERS, "names", lambda: (*names, "zeros"))
+    monkeypatch.setattr(datasets.READERS, "load", lambda name: own if name == "zeros" else load(name))
+    path = tmp_path / "x.zeros"
+    path.write_bytes("a=肝脏\x00b=\x00c=脾脏".encode())
+    read = datasets.read_predictions(path)
+    assert (read.format, {r.study_id: r.text for r in read.rows}) == (
+        "zeros",
+        {"a": "肝脏", "b": "", "c": "脾脏"},
+    )
+    assert datasets.read_predictions(FOLDER / "plain.csv").format == "csv"
+
+
 def test_every_registered_reader_loads_under_its_name():
     for name in datasets.READERS.names():
         assert datasets.READERS.load(name).name == name

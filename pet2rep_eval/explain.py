@@ -1,0 +1,232 @@
+"""What of a text the reading used: the phrases in it, and what became of each clause about uptake.
+
+For people, not for scores: ``parse --explain`` and ``lexicon unknown`` are built on it.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pet2rep_eval.parsing.measures import read_suv
+from pet2rep_eval.parsing.normalise import normalise
+from pet2rep_eval.parsing.tokens import tokenise
+from pet2rep_eval.records import ParsedReport, Section, Span, Statement
+
+CUE = re.compile(
+    r"FDG|放射性|摄取|攝取|代谢|代謝|浓聚|濃聚|浓集|濃集|浓密|濃密|示踪剂|示蹤劑|显像剂|顯像劑|SUV|显影|顯影"
+    r"|uptake|avid|metaboli|tracer|photopen|radioactiv",
+    re.IGNORECASE,
+)
+"""What makes a clause one about uptake; apart from the lexicon, so that the lexicon can be measured by it."""
+
+RULES = {
+    "direct": "the clause names the organ and says its uptake",
+    "attributive": "the uptake stands before the organ that it is said of",
+    "inside": "the organ stands between the words of the uptake",
+    "likewise": "the same as what was said of the organ before (likewise, 亦)",
+    "located": "the uptake is said first, then where it lies",
+    "carried": "the clause names no organ; it speaks of the one before it",
+    "remainder": "the rest of the same organ or region",
+    "SUV only": "a lesion with a quoted SUV and no word for its uptake: increased from 2.0 up",
+    "described": "structure alone; no uptake is stated",
+    "seen earlier": "uptake of an earlier study, of which nothing new is said",
+    "called physiological": "what was said before is called physiological",
+    "nodes of the heading": "lymph nodes without a station take that of the heading",
+    "region of the heading": "no organ is named; the region of the heading, or the whole body",
+}
+"""What the name of an attribution rule on a statement means."""
+
+_CLAUSE = re.compile(r"(?:[^。，；;,.!?！？\r\n]|[,.](?=\S)(?<=\d[,.])(?=\d)|\.(?=[^\s\d]))+")
+_SENTENCE_END = re.compile(r"[。；;!?！？\r\n]|\.(?=\s|$)")
+_READ = frozenset({"findings", "structure"})
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A phrase of the lexicon, or a measure, found in a text."""
+
+    span: Span
+    kind: str
+    """The terminal that the grammar sees: ``CUE``, ``NEG``, ``SITE``, …"""
+    concept: str
+    """Dotted name of its table in the lexicon; a measure or mark has that of its pattern."""
+    organs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseReading:
+    """What became of one clause about uptake."""
+
+    span: Span
+    verdict: str
+    """``stated``, ``explained`` or ``unknown``."""
+    reason: str
+    """The attribution rule of a statement, why none is needed, or what is not understood."""
+
+
+def phrases(text: str) -> tuple[Phrase, ...]:
+    """The phrases that the parser sees in *text*, in order and without overlap."""
+    normalised = normalise(text)
+    return tuple(
+        Phrase(normalised.span(t.start, t.end), t.kind, t.concept.name, t.concept.organs)
+        for t in tokenise(normalised)
+    )
+
+
+def within(found: Sequence[Phrase], span: Span) -> Sequence[Phrase]:
+    """Those of the ordered phrases *found* that lie inside *span*."""
+    first = bisect_left(found, span.start, key=lambda p: p.span.start)
+    last = bisect_left(found, span.end, key=lambda p: p.span.start)
+    return [p for p in found[first:last] if p.span.end <= span.end]
+
+
+def clause_spans(text: str) -> Iterator[Span]:
+    """Clauses as a reader of the page sees them: between commas, semicolons, full stops and line breaks.
+
+    A point or comma inside a number is no end, nor is a point inside a word.
+    """
+    for match in _CLAUSE.finditer(text):
+        piece = match.group()
+        start = match.start() + len(piece) - len(piece.lstrip())
+        end = match.end() - len(piece) + len(piece.rstrip())
+        if start < end:
+            yield Span(start, end)
+
+
+def uptake_clauses(report: ParsedReport) -> tuple[ClauseReading, ...]:
+    """Every clause of a report that has a cue of uptake, with what became of it."""
+    spans = [s for s in clause_spans(report.text) if CUE.search(report.text, s.start, s.end)]
+    if not spans:
+        return ()
+    found = phrases(report.text)
+    judge = _Judge(report, found)
+    return tuple(judge.read(span) for span in spans)
+
+
+_DIRECTIONS = frozenset(("HOT", "HYPO", "VOID", "UP", "DOWN", "COLD", "EVEN", "SYM", "PHYS", "VERDICT"))
+_COMPARISONS = frozenset(("CHANGE", "PRIOR", "RESOLVED"))
+
+
+_NEAR = 8
+"""Statements looked at on each side of a measure: a list of organs may share it."""
+
+
+def _place(statement: Statement) -> int:
+    span = statement.uptake or statement.ct or statement.mention
+    return span.start if span else 0
+
+
+class _Judge:
+    """Decides on the clauses of one report."""
+
+    def __init__(self, report: ParsedReport, found: Sequence[Phrase]) -> None:
+        self.report, self.found = report, found
+        stated = [s for s in report.statements if s.state is not None and s.uptake is not None]
+        self.stated = sorted(stated, key=lambda s: s.uptake.start if s.uptake else 0)
+        self.starts = [s.uptake.start for s in self.stated if s.uptake]
+        # how far any of the statements up to here reaches
+        self.reach: list[int] = []
+        for s in self.stated:
+            end = s.uptake.end if s.uptake else 0
+            self.reach.append(max(end, self.reach[-1]) if self.reach else end)
+        self.placed = sorted(report.statements, key=_place)
+        self.places = [_place(s) for s in self.placed]
+        self.section_starts = [(s.heading or s.span).start for s in report.sections]
+        self.ends = [m.start() for m in _SENTENCE_END.finditer(report.text)]
+
+    def read(self, span: Span) -> ClauseReading:
+        statement = self._statement_over(span)
+        if statement is not None:
+            return ClauseReading(span, "stated", statement.rule or "stated")
+        reason = self._explanation(span)
+        if reason is not None:
+            return ClauseReading(span, "explained", reason)
+        return ClauseReading(span, "unknown", self._missing(span))
+
+    def _statement_over(self, span: Span) -> Statement | None:
+        """A statement whose uptake words lie in *span*, in part at least."""
+        before = bisect_left(self.starts, span.end)
+        if before == 0 or self.reach[before - 1] <= span.start:
+            return None
+        for statement in reversed(self.stated[:before]):
+            if statement.uptake and statement.uptake.end > span.start:
+                return statement
+        return None
+
+    def _sentence(self, span: Span) -> Span:
+        after = bisect_left(self.ends, span.end)
+        before = bisect_right(self.ends, span.start) - 1
+        start = self.ends[before] + 1 if before >= 0 else 0
+        return Span(start, self.ends[after] if after < len(self.ends) else len(self.report.text))
+
+    def _explanation(self, span: Span) -> str | None:
+        section = self._section(span)
+        if section is not None:
+            heading = section.heading
+            if section.name not in _READ:
+                return f"section '{section.name}' is not read"
+            if heading and heading.start < span.end <= heading.end:
+                return "heading"
+        here = within(self.found, span)
+        kinds = {p.kind for p in here}
+        if "REF" in kinds:
+            return "reference value"
+        if "CONTRAST" in kinds:
+            return "contrast agent"
+        if kinds & _COMPARISONS:
+            return "comparison with another study"
+        carried = self._carried(span, here, kinds)
+        if carried:
+            return carried
+        following = self.report.text[span.end : span.end + 1]
+        if "SITE" not in kinds and not kinds & _DIRECTIONS and following in ("：", ":"):
+            return "heading"
+        return None
+
+    def _section(self, span: Span) -> Section | None:
+        """The section that most of a clause lies in: the last that begins before its end."""
+        at = bisect_left(self.section_starts, span.end) - 1
+        return self.report.sections[at] if at >= 0 else None
+
+    def _carried(self, span: Span, here: Sequence[Phrase], kinds: set[str]) -> str | None:
+        """The clause only gives a measure, or begins or goes on with what a neighbour states."""
+        if "SUV" in kinds and not kinds & _DIRECTIONS:
+            values = {
+                v for p in here if p.kind == "SUV" for v in read_suv(p.span.of(self.report.text).lower())
+            }
+            near = self._near(span)
+            if values and values <= {v for s in near for v in s.suv}:
+                stated = any(s.state is not None and values & set(s.suv) for s in near)
+                return "measure of a neighbour's statement" if stated else "value without a verdict"
+        sentence = self._sentence(span)
+        neighbours = [s.uptake for s in self._between(sentence) if s.uptake]
+        before = any(uptake.start < span.start for uptake in neighbours)
+        after = any(uptake.start >= span.end for uptake in neighbours)
+        if after and here and here[-1].kind == "CUE" and not kinds & _DIRECTIONS:
+            return "begins what the next clause states"
+        if before and "CAUSE" in kinds:
+            return "cause of what a neighbour states"
+        return None
+
+    def _near(self, span: Span) -> Sequence[Statement]:
+        """Statements on either side of the end of *span*, in text order."""
+        at = bisect_left(self.places, span.end)
+        return self.placed[max(0, at - _NEAR) : at + _NEAR]
+
+    def _between(self, span: Span) -> Sequence[Statement]:
+        first = bisect_left(self.starts, span.start)
+        return self.stated[first : bisect_left(self.starts, span.end)]
+
+    def _missing(self, span: Span) -> str:
+        """What could not be understood, as a hint for whoever grows the vocabulary."""
+        kinds = {p.kind for p in within(self.found, span)}
+        if not kinds & {"CUE", *_DIRECTIONS, "SUV"}:
+            return "no word for uptake is known here"
+        if not kinds & {*_DIRECTIONS, "NEG", "SUV", "ABN", "UNEVEN", "DIFFUSE", "FOCAL"}:
+            return "no word says how much"
+        if not kinds & {"SITE", "REGION", "HILUM", "NODE"}:
+            return "no organ is known here"
+        return "its parts are known, not their order"

@@ -13,7 +13,12 @@ from pathlib import Path
 from benchmarks import reports
 from benchmarks.measure import Row
 
-PARTS = {"parsing": "benchmarks.parsing", "nlg": "benchmarks.nlg", "commands": "benchmarks.commands"}
+PARTS = {
+    "parsing": "benchmarks.parsing",
+    "nlg": "benchmarks.nlg",
+    "commands": "benchmarks.commands",
+    "inference": "benchmarks.inference",
+}
 """Part → module with ``run(corpus, full=…)``. Parsing stands first: it must meet its texts cold."""
 
 

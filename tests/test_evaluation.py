@@ -301,8 +301,8 @@ def test_characters_in_place_of_words_move_bleu_by_eight_points(monkeypatch: pyt
 
 
 @needs_shared
-def test_two_abnormal_statements_in_five_escape_the_nineteen_organs() -> None:
+def test_nearly_half_of_the_abnormal_statements_escape_the_nineteen_organs() -> None:
     sheet = evaluate(align(read_predictions(PETRG)), profile="petrg-3d", metrics=["clinical_efficacy"])
     assert sheet.unseen is not None
-    assert 0.3 < sheet.unseen.share < 0.5
+    assert 0.35 < sheet.unseen.share < 0.55  # lymphoma: nodes that the template has no slot for
     assert next(iter(sheet.unseen.sites)) == "mediastinal_hilar_lymph_nodes"

@@ -147,7 +147,7 @@ def test_systems_that_were_written_from_the_labels_score_as_they_must(name: str,
 
 
 def test_the_perfect_system_is_perfect_and_the_copier_is_the_baseline() -> None:
-    perfect, copier = (run(DEMO / f"{name}.jsonl") for name in ("perfect", "template_copier"))
+    perfect, copier = (run(DEMO / f"{name}.jsonl") for name in ("perfect", "copier"))
     for name in (
         "bleu_4",
         "corpus_bleu_4",
@@ -164,7 +164,7 @@ def test_the_perfect_system_is_perfect_and_the_copier_is_the_baseline() -> None:
 
 
 def test_the_copier_copies_the_template() -> None:
-    for row in rows(DEMO / "template_copier.jsonl"):
+    for row in rows(DEMO / "copier.jsonl"):
         assert row["llm_output"] == [render_template(row["subject_id"].split("-")[1])]
 
 

@@ -6,12 +6,13 @@ Results go to stdout, progress and notes to stderr. rich is imported only when s
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-_UNBROKEN = 40
-"""The first column names a row and is not broken into lines up to this length."""
+_LONG = 8
+"""Headings over numbers are broken into lines beyond this length."""
 
 FORMATS = ("table", "json", "csv", "markdown", "latex")
 
@@ -90,8 +91,16 @@ def progress(title: str, total: int | None = None) -> Iterator[Callable[[int], N
         yield lambda done: bar.update(task, completed=done)
 
 
-def to_rich(grid: Grid) -> Table:
-    """The grid as a rich table."""
+def _header(name: str) -> str:
+    """A long heading over numbers, on several lines."""
+    return re.sub(r"(?<=-)|\s", "\n", name) if len(name) > _LONG else name
+
+
+def to_rich(grid: Grid, width: int = 110) -> Table:
+    """The grid as a rich table for a terminal of *width* columns.
+
+    Numbers are never broken into lines: where it gets narrow, space and the names of rows give way.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -100,6 +109,7 @@ def to_rich(grid: Grid) -> Table:
         title=grid.title or None,
         caption=grid.caption or None,
         box=box.SIMPLE_HEAD,
+        padding=(0, 1 if width >= 100 else 0),
         title_style="bold",
         title_justify="left",
         caption_justify="left",
@@ -107,9 +117,10 @@ def to_rich(grid: Grid) -> Table:
         pad_edge=False,
     )
     for place, name in enumerate(grid.columns):
-        keep = place == 0 and all(len(row[0]) <= _UNBROKEN for row in grid.rows)
-        justify: Literal["left", "right"] = "right" if place in grid.numeric else "left"
-        table.add_column(name, justify=justify, overflow="fold", no_wrap=keep)
+        if place in grid.numeric:
+            table.add_column(_header(name), justify="right", no_wrap=True)
+        else:
+            table.add_column(name, overflow="fold", min_width=8)
     for place, row in enumerate(grid.rows):
         table.add_row(*map(Text, row), style="bold" if place in grid.key_rows else None)
     return table

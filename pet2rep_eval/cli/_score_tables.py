@@ -18,7 +18,7 @@ TITLES: Mapping[str, str] = {
     "ce_precision": "CE precision",
     "ce_recall": "CE recall",
     "ce_f1": "CE F1",
-    "ce_f1_of_macro": "CE F1 of macro P and R",
+    "ce_f1_of_macro": "CE F1 of macro P, R",
     "ce_state_accuracy": "State accuracy",
     "overall": "Overall",
 }
@@ -154,10 +154,10 @@ def comparison_grid(sheets: Sequence[ScoreSheet]) -> Grid:
             key = tuple(baseline.scores.items())
             if key not in groups:
                 groups[key] = baseline.name
-                label = f"baseline: {baseline.name.replace('_', '-')}"
+                label = f"({baseline.name.replace('_', '-')})"
                 rows.append((label, "", *(hundred(baseline.scores[s]) for s in shown), ""))
     heading = f"{len(sheets)} systems, protocol {sheets[0].protocol}, profile {sheets[0].profile}"
-    caption = f"{_CAPTION} Lift: {title(main)} minus that of the benchmark's template, copied."
+    caption = f"{_CAPTION} In brackets: baselines. Lift: {title(main)} over the benchmark's template, copied."
     numeric = frozenset(range(1, len(columns)))
     return Grid(heading, columns, tuple(rows), numeric, caption, frozenset({best}))
 

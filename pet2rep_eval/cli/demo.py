@@ -10,7 +10,7 @@ import click
 from pet2rep_eval.cli._output import note, progress
 from pet2rep_eval.cli.score import check_thresholds, output_options, show, write_results
 
-SYSTEMS = ("perfect", "partial", "template_copier", "broken")
+SYSTEMS = ("perfect", "partial", "copier", "broken")
 """Files of ``demo_data``: repeats the references; finds some of it; copies the prompt's template; fails in
 every way there is."""
 

@@ -189,7 +189,7 @@ def show(sheets: Sequence[ScoreSheet], format_: str | None, *, signatures: bool 
         return
     out = console()
     for grid in shown:
-        out.print(to_rich(grid))
+        out.print(to_rich(grid, out.width))
         out.print()
     if not settings().get("quiet"):
         for remark in remarks(sheets):

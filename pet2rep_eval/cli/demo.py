@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -46,11 +47,13 @@ def command(
     from pet2rep_eval.datasets import read_predictions, read_references
     from pet2rep_eval.evaluation import score_systems
 
-    with as_file(files("pet2rep_eval") / "demo_data") as folder:
-        references = read_references(folder / "references.jsonl")
-        aligned = [
-            align(read_predictions(folder / f"{name}.jsonl", system=name), references) for name in SYSTEMS
-        ]
+    folder = files("pet2rep_eval") / "demo_data"
+    with ExitStack() as stack:  # one by one: Python 3.11 takes no folder out of a zipped wheel
+        paths = {
+            name: stack.enter_context(as_file(folder / f"{name}.jsonl")) for name in ("references", *SYSTEMS)
+        }
+        references = read_references(paths["references"])
+        aligned = [align(read_predictions(paths[name], system=name), references) for name in SYSTEMS]
     with progress("Scoring", sum(len(system.pairs) for system in aligned)) as done:
         sheets = score_systems(aligned, protocol=protocol, profile=profile, progress=done)
     show(sheets, format_, signatures=signatures)

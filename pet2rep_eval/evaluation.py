@@ -18,14 +18,20 @@ from pet2rep_eval.metrics.base import FloatArray, Metric, Words
 from pet2rep_eval.metrics.clinical_efficacy import ClinicalEfficacy, EfficacyTables
 from pet2rep_eval.metrics.prepared import PreparedText
 from pet2rep_eval.metrics.profiles import load_profile
+from pet2rep_eval.metrics.several import check_policy
+from pet2rep_eval.metrics.several import statistics as study_statistics
 from pet2rep_eval.metrics.suite import Composite, Suite
 from pet2rep_eval.protocols import Protocol, load_protocol
 from pet2rep_eval.records import ABNORMAL_STATES, AlignedSystem, Outcome, Pair
 from pet2rep_eval.score_sheet import Baseline, Score, ScoreSheet, StudyResult, Unseen
+from pet2rep_eval.significance import Resampling, intervals
 from pet2rep_eval.template import all_normal, render_template
 from pet2rep_eval.tokenization import MAX_DROPPED, Tokenizer, detect_language, guard
 
 Progress = Callable[[int], None]
+
+DEFAULT_RESAMPLING = Resampling()
+"""Of the intervals, unless told otherwise."""
 
 BASELINES: Mapping[str, tuple[str, Callable[[str], str]]] = {
     "template": ("the benchmark's template, copied", render_template),
@@ -39,16 +45,20 @@ class Evaluator:
 
     def __init__(
         self,
-        references: Mapping[str, str],
+        references: Mapping[str, str | Sequence[str]],
         *,
         protocol: str | Protocol = "pet2rep",
         profile: str = "default",
         metrics: Sequence[str] | None = None,
         baselines: bool = True,
         more_baselines: Mapping[str, tuple[str, Mapping[str, str]]] | None = None,
+        resampling: Resampling | None = DEFAULT_RESAMPLING,
+        policy: str = "first",
     ) -> None:
-        """*references*: study id → report. *metrics*: names of :data:`~pet2rep_eval.metrics.METRICS`, or None
+        """*references*: study id → report, or several. *metrics*: names of :data:`~pet2rep_eval.metrics.METRICS`, or None
         for the profile's. *more_baselines*: name → title, and study id → text (a prompt's own template).
+        *resampling*: of the intervals, or None for no intervals. *policy*: of
+        :data:`~pet2rep_eval.metrics.several.POLICIES`, for studies with several references.
 
         Raises :class:`UnknownNameError`, and :class:`InputError` where a tokenisation drops most of the text.
         """
@@ -58,13 +68,19 @@ class Evaluator:
             )
         self.protocol = load_protocol(protocol) if isinstance(protocol, str) else protocol
         self.profile = load_profile(profile)
-        spoken = Counter(detect_language(report) for report in references.values() if report)
+        self.resampling = resampling
+        self.policy = check_policy(policy)
+        several = {study: (r,) if isinstance(r, str) else tuple(r) for study, r in references.items()}
+        spoken = Counter(detect_language(reports[0]) for reports in several.values() if reports[0])
         # A study known by its id alone has no report: its language is that of most.
         usual = max(spoken, key=lambda language: spoken[language], default="zh")
-        self.references = {
-            study: PreparedText(report, self.profile.text, None if report else usual)
-            for study, report in references.items()
+        self.all_references = {
+            study: tuple(
+                PreparedText(report, self.profile.text, None if report else usual) for report in reports
+            )
+            for study, reports in several.items()
         }
+        self.references = {study: reports[0] for study, reports in self.all_references.items()}
         self.languages = frozenset(spoken) or frozenset({usual})
         suite = Suite.of(self.profile, self.protocol, metrics)
         for tokenizer, languages in self._tokenizers(suite).items():
@@ -101,13 +117,16 @@ class Evaluator:
             pair.prediction if pair.outcome is Outcome.SCORED else "" for pair in system.pairs
         )
         references = [self.references[study] for study in ids]
-        statistics, values = self._values(predictions, references, progress)
+        statistics, values = self._values(predictions, ids, progress)
+        spread = (
+            intervals(statistics, self.suite.aggregate, values, self.resampling) if self.resampling else {}
+        )
         by_study = self.suite.aggregate(statistics)
         signatures = self._signatures(system)
         efficacy = self._efficacy
         tables = efficacy.tables(predictions, references) if efficacy else None
         scores = {
-            name: Score(name, value, signatures[name], sd=self._sd(name, by_study))
+            name: Score(name, value, signatures[name], spread.get(name), self._sd(name, by_study))
             for name, value in values.items()
         }
         return ScoreSheet(
@@ -128,6 +147,7 @@ class Evaluator:
             unknown_ids=system.unknown_ids,
             provenance=system.provenance,
             environment=environment(),
+            resampling=self.resampling,
         )
 
     def _prepare(self, texts: Iterable[str]) -> list[PreparedText]:
@@ -138,11 +158,16 @@ class Evaluator:
     def _values(
         self,
         predictions: Sequence[PreparedText],
-        references: Sequence[PreparedText],
+        ids: Sequence[str],
         progress: Progress | None = None,
     ) -> tuple[FloatArray, dict[str, float]]:
-        statistics = self.suite.statistics(predictions, references, progress)
-        return statistics, self.suite.point_values(statistics, predictions, references)
+        references = [self.all_references[study] for study in ids]
+        statistics = study_statistics(self.suite, predictions, references, self.policy, progress)
+        if self.policy != "first" and any(len(reports) > 1 for reports in references):
+            totals = self.suite.aggregate(statistics.sum(0))
+            return statistics, {name: float(totals[name]) for name in self.suite.scores}
+        firsts = [reports[0] for reports in references]
+        return statistics, self.suite.point_values(statistics, predictions, firsts)
 
     def _study(
         self,
@@ -200,7 +225,8 @@ class Evaluator:
                 for name, (_, by_study) in self._more_baselines.items():
                     texts[name] = [by_study.get(study, "") for study in self.references]
             self._baseline_scores = {
-                name: self._values(self._prepare(reports), references)[1] for name, reports in texts.items()
+                name: self._values(self._prepare(reports), list(self.references))[1]
+                for name, reports in texts.items()
             }
         return self._baseline_scores
 
@@ -233,7 +259,7 @@ class Evaluator:
             if metric.level == "text":
                 fields |= self.profile.text.signature | {"missing": "0"}
                 parsed = self.profile.text.section == "findings"
-        fields |= {"refs": "first", "profile": self.profile.name}
+        fields |= {"refs": self.policy, "profile": self.profile.name}
         if self.profile.inferred:
             fields["inferred"] = ",".join(self.profile.inferred)
         fields |= system.provenance
@@ -251,18 +277,20 @@ def score_systems(
     metrics: Sequence[str] | None = None,
     templates: Sequence[Mapping[str, str]] | None = None,
     progress: Progress | None = None,
+    resampling: Resampling | None = DEFAULT_RESAMPLING,
+    policy: str = "first",
 ) -> list[ScoreSheet]:
     """Score sheets of several systems; those with the same references share all work on them.
 
     *templates*: for each system, study id → the template in its prompt, which then is a third baseline.
     *progress* is called with the number of studies done over all systems.
     """
-    evaluators: dict[tuple[tuple[str, str], ...], Evaluator] = {}
+    evaluators: dict[tuple[tuple[str, str | tuple[str, ...]], ...], Evaluator] = {}
     sheets: list[ScoreSheet] = []
     done = 0
     for place, system in enumerate(systems):
         told = templates[place] if templates else {}
-        references = {pair.study_id: pair.reference for pair in system.pairs}
+        references = {pair.study_id: pair.references for pair in system.pairs}
         key = (*references.items(), *told.items())
         if key not in evaluators:
             evaluators[key] = Evaluator(
@@ -271,6 +299,8 @@ def score_systems(
                 profile=profile,
                 metrics=metrics,
                 more_baselines={"prompt_template": ("the template in each prompt", told)} if told else None,
+                resampling=resampling,
+                policy=policy,
             )
         step = (lambda count, before=done: progress(before + count)) if progress else None
         sheets.append(evaluators[key].score(system, step))
@@ -303,11 +333,13 @@ def evaluate(
     protocol: str | Protocol = "pet2rep",
     profile: str = "default",
     metrics: Sequence[str] | None = None,
+    resampling: Resampling | None = DEFAULT_RESAMPLING,
+    policy: str = "first",
 ) -> ScoreSheet:
     """Score one system.
 
     *system* is an aligned system, or study id → predicted report; then *references* is study id → report (or
-    several, of which the first counts). A study without a prediction counts as failed.
+    several; *policy*: the ``first`` counts, the ``best`` or the ``mean``). A study without a prediction counts as failed.
     Raises :class:`InputError` and :class:`UnknownNameError`.
     """
     if not isinstance(system, AlignedSystem):
@@ -318,7 +350,9 @@ def evaluate(
         rows = tuple(Row(study, text, line) for line, (study, text) in enumerate(system.items(), 1))
         known = {study: (r,) if isinstance(r, str) else tuple(r) for study, r in references.items()}
         system = align(Submission("predictions", rows), References(known))
-    return score_systems([system], protocol=protocol, profile=profile, metrics=metrics)[0]
+    return score_systems(
+        [system], protocol=protocol, profile=profile, metrics=metrics, resampling=resampling, policy=policy
+    )[0]
 
 
 def _undefined(tables: EfficacyTables | None) -> list[str]:

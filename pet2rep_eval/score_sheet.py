@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pet2rep_eval.metrics.base import FloatArray
@@ -13,6 +13,7 @@ from pet2rep_eval.metrics.clinical_efficacy import ClassRow, EfficacyTables
 from pet2rep_eval.metrics.suite import Suite
 from pet2rep_eval.protocols import OrganStates
 from pet2rep_eval.records import FLAGS, Outcome, Pair
+from pet2rep_eval.significance import Resampling
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,6 +120,8 @@ class ScoreSheet:
     unknown_ids: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    resampling: Resampling | None = None
+    """Of the intervals; None where there are none."""
 
     @property
     def n(self) -> int:
@@ -170,6 +173,7 @@ class ScoreSheet:
             "unknown_ids": list(self.unknown_ids),
             "provenance": dict(self.provenance),
             "environment": dict(self.environment),
+            "resampling": asdict(self.resampling) if self.resampling else None,
         }
 
     def to_frame(self) -> pd.DataFrame:

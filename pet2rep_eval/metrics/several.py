@@ -1,0 +1,70 @@
+"""Several references of one study: the first counts, or the best, or the mean of all.
+
+``best`` is chosen by each metric for itself, by its score for the study alone; ``mean`` is the mean of the
+statistics. What a metric counts over all references (CIDEr) it counts over the first of each study.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from pet2rep_eval.errors import UnknownNameError
+from pet2rep_eval.metrics.base import FloatArray, Metric
+from pet2rep_eval.metrics.prepared import PreparedText
+from pet2rep_eval.metrics.suite import Suite
+
+POLICIES = ("first", "best", "mean")
+
+
+def check_policy(policy: str) -> str:
+    """*policy* itself. Raises :class:`UnknownNameError`."""
+    if policy not in POLICIES:
+        raise UnknownNameError("choice among references", policy, POLICIES)
+    return policy
+
+
+def decisive(metric: Metric) -> str:
+    """The score of *metric* that says which of several references fits best: its ``best_by``, or its last."""
+    chosen = getattr(metric, "best_by", None)
+    return chosen if isinstance(chosen, str) else metric.scores[-1]
+
+
+def combined(suite: Suite, rows: FloatArray, policy: str) -> FloatArray:
+    """Statistics (k,) of a study from those against each of its references (references, k)."""
+    if policy == "first" or len(rows) == 1:
+        first: FloatArray = rows[0]
+        return first
+    if policy == "mean":
+        mean: FloatArray = rows.mean(0)
+        return mean
+    parts = []
+    start = 0
+    for metric in suite.metrics:
+        own = rows[:, start : start + metric.width]
+        parts.append(own[int(np.argmax(metric.aggregate(own)[decisive(metric)]))])
+        start += metric.width
+    return np.concatenate(parts)
+
+
+def statistics(
+    suite: Suite,
+    predictions: Sequence[PreparedText],
+    references: Sequence[Sequence[PreparedText]],
+    policy: str,
+    progress: Callable[[int], None] | None = None,
+) -> FloatArray:
+    """Statistics (n, k) of all studies, each with one or more references.
+
+    *progress* is called with the number of studies done.
+    """
+    firsts = [several[0] for several in references]
+    if policy == "first" or all(len(several) == 1 for several in references):
+        return suite.statistics(predictions, firsts, progress)
+    rows = np.empty((len(references), suite.width))
+    for i, (prediction, several) in enumerate(zip(predictions, references, strict=True)):
+        rows[i] = combined(suite, suite.statistics([prediction] * len(several), several), policy)
+        if progress:
+            progress(i + 1)
+    return rows

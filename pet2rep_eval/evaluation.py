@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -55,9 +55,9 @@ class Evaluator:
         resampling: Resampling | None = DEFAULT_RESAMPLING,
         policy: str = "first",
     ) -> None:
-        """*references*: study id → report, or several. *metrics*: names of :data:`~pet2rep_eval.metrics.METRICS`, or None
-        for the profile's. *more_baselines*: name → title, and study id → text (a prompt's own template).
-        *resampling*: of the intervals, or None for no intervals. *policy*: of
+        """*references*: study id → report, or several. *metrics*: names of
+        :data:`~pet2rep_eval.metrics.METRICS`, or None for the profile's. *more_baselines*: name → title, and
+        study id → text (a prompt's own template). *resampling*: of the intervals, or None for no intervals. *policy*: of
         :data:`~pet2rep_eval.metrics.several.POLICIES`, for studies with several references.
 
         Raises :class:`UnknownNameError`, and :class:`InputError` where a tokenisation drops most of the text.
@@ -285,7 +285,7 @@ def score_systems(
     *templates*: for each system, study id → the template in its prompt, which then is a third baseline.
     *progress* is called with the number of studies done over all systems.
     """
-    evaluators: dict[tuple[tuple[str, str | tuple[str, ...]], ...], Evaluator] = {}
+    evaluators: dict[Hashable, Evaluator] = {}
     sheets: list[ScoreSheet] = []
     done = 0
     for place, system in enumerate(systems):
@@ -339,7 +339,8 @@ def evaluate(
     """Score one system.
 
     *system* is an aligned system, or study id → predicted report; then *references* is study id → report (or
-    several; *policy*: the ``first`` counts, the ``best`` or the ``mean``). A study without a prediction counts as failed.
+    several; *policy*: the ``first`` counts, the ``best`` or the ``mean``). A study without a prediction counts
+    as failed.
     Raises :class:`InputError` and :class:`UnknownNameError`.
     """
     if not isinstance(system, AlignedSystem):

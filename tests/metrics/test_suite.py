@@ -10,7 +10,7 @@ import pytest
 from pet2rep_eval.errors import UnknownNameError
 from pet2rep_eval.evaluation import evaluate
 from pet2rep_eval.metrics import METRICS
-from pet2rep_eval.metrics.base import FloatArray, Metric, MetricContext
+from pet2rep_eval.metrics.base import FloatArray, Metric, MetricContext, ratio
 from pet2rep_eval.metrics.prepared import PreparedText, TextPolicy
 from pet2rep_eval.metrics.profiles import load_profile, profile_names
 from pet2rep_eval.metrics.suite import Composite, Suite
@@ -101,7 +101,7 @@ class Length(Metric):
         return np.array([1.0, len(ours), len(theirs)])
 
     def aggregate(self, totals: FloatArray) -> dict[str, FloatArray]:
-        return {"length_ratio": totals[..., 1] / totals[..., 2]}
+        return {"length_ratio": ratio(totals[..., 1], totals[..., 2])}
 
     def signature(self, score: str, languages: frozenset[str]) -> dict[str, str]:
         return {"avg": "corpus", "words": self.words.signature(languages)}

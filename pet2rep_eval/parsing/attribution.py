@@ -140,9 +140,13 @@ class Reader:
         for group in groups:
             for mention in group.mentions:
                 if any(i in reading.compared for i in range(mention.first, mention.last + 1)):
-                    mention.place = True
+                    mention.place = mention.aside = True
                     mention.nodes = ()
         finish_groups(groups, tokens)
+        if self.topic and all(m.node for m in self.topic):
+            for mention in (m for g in groups for m in g.mentions if m.regions and m.last + 1 < len(tokens)):
+                if tokens[mention.last].text == "者" or tokens[mention.last + 1].text == "者":
+                    mention.organs, mention.regions, mention.node = mention.nodes, (), True
         self._places(groups, tokens, kinds)
         suv: list[Suv] = []
         sizes: list[tuple[float, ...]] = []
@@ -235,7 +239,9 @@ class Reader:
                     self.region = tuple(groups_of)
                     self.region_nodes = ()
         elif any(g.node for g in groups):
+            self.topic = []
             self.topic = self._generic_nodes(groups[0])
+            self.blocked = not self.topic
         self.sentence_topic = True
 
     def set_topic(self, mentions: list[Mention], read: ReadClause) -> None:

@@ -28,8 +28,13 @@ class Clause:
     """It begins a line or paragraph."""
     heading: bool = False
     chinese: bool = True
+    stop: int = -1
+    """Where the comma or full stop that ends it stands, in the normalised text."""
     continued: bool = field(default=False)
     """The sentence goes on after it."""
+
+    trailing: bool = False
+    """Words that the lexicon does not know stand between its last token and its end."""
 
     @property
     def start(self) -> int:
@@ -125,10 +130,12 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
     pending: list[Clause] = []
     consumed = False
 
-    def flush(ends_sentence: bool, colon: bool = False) -> Iterator[Clause]:
+    def flush(ends_sentence: bool, colon: bool = False, at: int = -1) -> Iterator[Clause]:
         nonlocal current, first, paragraph
         if current:
-            clause = Clause(current, section, first, paragraph, chinese=_is_chinese(current))
+            clause = Clause(current, section, first, paragraph, chinese=_is_chinese(current), stop=at)
+            gap = normalised.text[current[-1].end : at].strip(" )") if at > current[-1].end else ""
+            clause.trailing = any(c.isalpha() for c in gap)
             clause.heading = colon and first and _names_only(current)
             clause.continued = not ends_sentence
             pending.append(clause)
@@ -173,7 +180,7 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
         consumed = True
         previous = token
         if token.kind == "STOP":
-            yield from flush(True)
+            yield from flush(True, at=token.start)
         elif token.kind == "COLON":
             if (
                 not current
@@ -183,11 +190,11 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
                 and _unknown_heading(token, normalised, marks)
             ):
                 yield Clause([token], section, True, True, heading=True)
-            yield from flush(False, colon=True)
+            yield from flush(False, colon=True, at=token.start)
         elif token.kind == "COMMA" and not token.paren:
             if current and token.text == "," and _thousands(token, normalised.text):
                 continue
-            yield from flush(False)
+            yield from flush(False, at=token.start)
         elif token.kind == "BUT" and current and token.text in _CLAUSE_WORDS:
             yield from flush(False)
             current.append(token)
@@ -284,13 +291,21 @@ def _merged(clauses: list[Clause]) -> Iterator[Clause]:
             waiting = []
             out.append(clause)
             continue
-        if _bare(clause):
+        if (
+            not waiting
+            and out
+            and not out[-1].heading
+            and not clause.chinese
+            and _goes_on(clause)
+            and _open_list(out[-1])
+        ):
+            _append(out[-1], clause)
+        elif _bare(clause):
             if not waiting and out and not out[-1].heading and _open_list(out[-1]):
                 _append(out[-1], clause)
             else:
                 waiting.append(clause)
-            continue
-        if waiting:
+        elif waiting:
             head = waiting[0]
             for extra in [*waiting[1:], clause]:
                 _append(head, extra)
@@ -309,6 +324,17 @@ def _merged(clauses: list[Clause]) -> Iterator[Clause]:
     for i, clause in enumerate(out):
         clause.continued = i + 1 < len(out)
     yield from out
+
+
+def _goes_on(clause: Clause) -> bool:
+    """It begins with names and says nothing of its own: "axillary and inguinal nodes, compatible with viraemia"."""
+    kinds = [t.kind for t in clause.tokens]
+    lead = next((k for k in kinds if k not in ("JOIN", "SIDE")), "")
+    return (
+        lead in ("SITE", "REGION", "HILUM")
+        and not _says(clause)
+        and not {"SIZE", "SUV", "FINDING", "STRUCT", "LOCATED"} & set(kinds)
+    )
 
 
 def _append(head: Clause, tail: Clause) -> None:

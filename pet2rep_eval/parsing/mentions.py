@@ -220,8 +220,8 @@ def read_group(tokens: Sequence[Token], chunk: Chunk, topic: frozenset[str] = fr
                     _to_fluid(mention)
             if run and not adjacent_place:
                 run = []
-        listed = kind == "LIST"
-        if kind == "LIST":
+        listed = kind in ("JOIN", "COMMA")
+        if listed:
             side = None
     return group
 
@@ -231,13 +231,20 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
     node = next((g for g in groups if g.node and not g.mentions), None)
     if node is not None:
         for group in groups:
-            for mention in group.mentions:
-                if group.node or mention.node:
-                    continue
-                if mention.regions or mention.place or _is_station(mention):
-                    near = group.first < node.first or not group.node
-                    if near:
+            if group.node:
+                continue
+            stations = any(_is_station(m) or m.regions for m in group.mentions) and len(group.mentions) > 1
+            for mention in list(group.mentions):
+                if (
+                    mention.regions
+                    or mention.place
+                    or _is_station(mention)
+                    or (stations and mention.organs != ("salivary_glands",))
+                ):
+                    if mention.nodes:
                         _to_nodes(mention)
+                    elif stations:
+                        group.mentions.remove(mention)
         if any(m.node for g in groups for m in g.mentions):
             groups.remove(node)
     for group in groups:

@@ -128,13 +128,16 @@ class _Reader:
         self.shared: tuple[UptakeState, bool, int] | None = None
         self.comparison: tuple[str, int] | None = None
         self.cause = False
+        self.skip: set[int] = set()
 
     # --- the walk
 
     def run(self) -> Reading:
         for i, token in enumerate(self.tokens):
+            if i in self.skip:
+                continue
             if self.cause and token.kind not in ("PHYS", "BUT", "JOIN"):
-                if token.kind in ("COMMA",) or (token.kind == "NEG" and not token.chinese):
+                if token.kind == "COMMA" or (token.kind in ("NEG", "VERB") and not token.chinese):
                     self.cause = False
                 else:
                     continue
@@ -451,7 +454,7 @@ class _Reader:
             opened is not None
             and verdicts
             and verdicts[-1].last >= opened.last
-            and i - verdicts[-1].last <= 3
+            and i - verdicts[-1].last <= 5
             and not any(
                 t.kind in ("JOIN", "COMMA", "BUT", "VERB", "NEG")
                 for t in self.tokens[verdicts[-1].last + 1 : i]
@@ -545,7 +548,7 @@ class _Reader:
                     found = "side"
                 elif kind == "REST" and found is None:
                     found = "surround"
-                if kind in ("CUE", "EVEN", "LESION") and found is not None and self.tokens[j].chinese:
+                if kind in ("CUE", "LESION") and found is not None and self.tokens[j].chinese:
                     break
                 if kind == "IN" and found is None and j == i + 1:
                     continue
@@ -554,7 +557,7 @@ class _Reader:
                 if kind == "IN" and found is not None:
                     break
                 self.out.compared.add(j)
-            elif kind in ("DEG",):
+            elif kind in ("DEG", "INVOLVE"):
                 continue
             else:
                 break
@@ -586,6 +589,8 @@ class _Reader:
         target = self._target(i)
         if self.tokens[i].chinese:
             target = self._target_before(i) or target
+        elif target == "side" and i and self.tokens[i - 1].kind == "SIDE" and not (self.out.cue or self.open):
+            return  # "left greater than right": which side has more of what was said
         ahead = [t.kind for t in self.tokens[i + 1 : i + 4]]
         if any(k in ("PRIOR", "CHANGE") for k in ahead) and not self.tokens[i].chinese:
             # "decreased compared with the previous study"
@@ -825,6 +830,8 @@ class _Reader:
                 self.open.physiological = True
             elif following not in ("CUE", "HOT"):
                 self._emit(NORMAL, i, i, False)
+        elif not self.out.cue and token.chinese:
+            self.out.called_physiological = True
 
     def on_contrast(self, i: int, token: Token) -> None:
         self.neg = self.neg

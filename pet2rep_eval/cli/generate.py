@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -133,10 +134,9 @@ def command(
     chosen = decoding(preset, {name: given.pop(name) for name in DECODING if name in given})
     studies = read_prompts(prompts, pictures=pictures, image_root=image_root)[:limit]
     backend = create_backend(model, chosen, given)
-    # a scheduler's stop then ends the session like Ctrl-C
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with ExitStack() as stack:
+            stack.enter_context(_session(quiet))
             bar = None
             if not quiet and sys.stderr.isatty():
                 bar = _bar(stack, len(studies), bool(settings.get("no_color")))
@@ -163,6 +163,20 @@ def command(
         study, reason = next(iter(report.failures.items()))
         note(f"First failure: {study}: {reason}. All are in {beside(output, 'failures.jsonl').name}.")
         sys.exit(1)
+
+
+@contextmanager
+def _session(quiet: bool) -> Iterator[None]:
+    """A scheduler's stop ends the session like Ctrl-C, and ``--quiet`` holds back the backends' warnings."""
+    log = logging.getLogger("pet2rep_eval")
+    before, level = signal.signal(signal.SIGTERM, signal.default_int_handler), log.level
+    if quiet:
+        log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        log.setLevel(level)
 
 
 def _bar(stack: ExitStack, total: int, no_color: bool) -> Callable[[Any], None]:

@@ -57,8 +57,8 @@ class Evaluator:
     ) -> None:
         """*references*: study id → report, or several. *metrics*: names of
         :data:`~pet2rep_eval.metrics.METRICS`, or None for the profile's. *more_baselines*: name → title, and
-        study id → text (a prompt's own template). *resampling*: of the intervals, or None for no intervals. *policy*: of
-        :data:`~pet2rep_eval.metrics.several.POLICIES`, for studies with several references.
+        study id → text (a prompt's own template). *resampling*: of the intervals, or None for no intervals.
+        *policy*: of :data:`~pet2rep_eval.metrics.several.POLICIES`, for studies with several references.
 
         Raises :class:`UnknownNameError`, and :class:`InputError` where a tokenisation drops most of the text.
         """
@@ -339,8 +339,8 @@ def evaluate(
     """Score one system.
 
     *system* is an aligned system, or study id → predicted report; then *references* is study id → report (or
-    several; *policy*: the ``first`` counts, the ``best`` or the ``mean``). A study without a prediction counts
-    as failed.
+    several; *policy*: the ``first`` counts, the ``best`` or the ``mean``). A study without a prediction
+    counts as failed.
     Raises :class:`InputError` and :class:`UnknownNameError`.
     """
     if not isinstance(system, AlignedSystem):

@@ -55,6 +55,11 @@ class Resampling:
             )
 
     @property
+    def title(self) -> str:
+        """The method as a caption calls it."""
+        return {"bca": "BCa", "percentile": "percentile"}[self.method]
+
+    @property
     def signature(self) -> str:
         """Such as ``bca-95,resamples=10000,seed=0``."""
         return f"{self.method}-{100 * self.confidence:g},resamples={self.resamples},seed={self.seed}"

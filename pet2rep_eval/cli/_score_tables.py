@@ -45,23 +45,34 @@ def lift(value: float) -> str:
     return "0.00" if text in ("+0.00", "-0.00") else text.replace("-", "−")
 
 
+def span(interval: tuple[float, float] | None) -> str:
+    """An interval × 100 with one decimal; a dash for None."""
+    if interval is None:
+        return "–"
+    low, high = (f"{100 * bound:.1f}".replace("-0.0", "0.0").replace("-", "−") for bound in interval)
+    return f"{low}–{high}"
+
+
 def scores_grid(sheet: ScoreSheet) -> Grid:
     """All scores of one system, with what the baselines reach and the lift over them."""
-    columns = ["Score", "Value", "SD"]
+    how = sheet.resampling
+    columns = ["Score", "Value", *([f"{100 * how.confidence:g} %"] if how else []), "SD"]
     for baseline in sheet.baselines:
         columns += [baseline.name.replace("_", "-"), "lift"]
     rows = []
     for name, score in sheet.scores.items():
-        row = [title(name), hundred(score.value), hundred(score.sd)]
+        between = [span(score.interval)] if how else []
+        row = [title(name), hundred(score.value), *between, hundred(score.sd)]
         for baseline in sheet.baselines:
             row += [hundred(baseline.scores[name]), lift(baseline.lift[name])]
         rows.append(tuple(row))
     stressed = frozenset(i for i, name in enumerate(sheet.scores) if name in _MAIN)
     heading = f"{sheet.system}: {sheet.n} studies, protocol {sheet.protocol}, profile {sheet.profile}"
-    caption = f"{_CAPTION} SD over studies. Baselines: " + "; ".join(
-        f"{b.name.replace('_', '-')}, {b.title}" for b in sheet.baselines
-    )
-    caption = f"{caption}." if sheet.baselines else f"{_CAPTION} SD over studies."
+    bootstrap = f" Intervals: {how.title} bootstrap over studies ({how.resamples:,})." if how else ""
+    caption = f"{_CAPTION}{bootstrap} SD over studies."
+    if sheet.baselines:
+        told = "; ".join(f"{b.name.replace('_', '-')}, {b.title}" for b in sheet.baselines)
+        caption += f" Baselines: {told}."
     return Grid(heading, tuple(columns), tuple(rows), frozenset(range(1, len(columns))), caption, stressed)
 
 

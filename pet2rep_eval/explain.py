@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pet2rep_eval.parsing import parse_report
 from pet2rep_eval.parsing.measures import read_suv
 from pet2rep_eval.parsing.normalise import normalise
 from pet2rep_eval.parsing.tokens import tokenise
@@ -80,7 +81,11 @@ def within(found: Sequence[Phrase], span: Span) -> Sequence[Phrase]:
     """Those of the ordered phrases *found* that lie inside *span*."""
     first = bisect_left(found, span.start, key=lambda p: p.span.start)
     last = bisect_left(found, span.end, key=lambda p: p.span.start)
-    return [p for p in found[first:last] if p.span.end <= span.end]
+    return [p for p in found[first:last] if _inside(p.span, span)]
+
+
+def _inside(inner: Span, outer: Span) -> bool:
+    return outer.start <= inner.start and inner.end <= outer.end
 
 
 def clause_spans(text: str) -> Iterator[Span]:
@@ -110,6 +115,8 @@ _DIRECTIONS = frozenset(("HOT", "HYPO", "VOID", "UP", "DOWN", "COLD", "EVEN", "S
 _COMPARISONS = frozenset(("CHANGE", "PRIOR", "RESOLVED"))
 
 
+_SPREAD = frozenset(("DIFFUSE", "FOCAL", "SYM", "UNEVEN"))
+_SCAN = re.compile(r"(?:18F-?|F-?18[- ]?)?FDG[- ]{0,2}PET(?:[-/]CT)?", re.IGNORECASE)
 _NEAR = 8
 """Statements looked at on each side of a measure: a list of organs may share it."""
 
@@ -170,8 +177,10 @@ class _Judge:
                 return f"section '{section.name}' is not read"
             if heading and heading.start < span.end <= heading.end:
                 return "heading"
-        here = within(self.found, span)
+        here = self._phrases(span)
         kinds = {p.kind for p in here}
+        if not CUE.search(_SCAN.sub("", span.of(self.report.text))):
+            return "names the examination"
         if "REF" in kinds:
             return "reference value"
         if "CONTRAST" in kinds:
@@ -186,30 +195,49 @@ class _Judge:
             return "heading"
         return None
 
+    def _phrases(self, span: Span) -> Sequence[Phrase]:
+        """The phrases in *span*, with a measure that goes on past its end (SUVmax 8.9, SUVavg 5.9)."""
+        first = bisect_right(self.found, span.start, key=lambda p: p.span.end)
+        last = bisect_left(self.found, span.end, key=lambda p: p.span.start)
+        return [p for p in self.found[first:last] if p.kind == "SUV" or _inside(p.span, span)]
+
     def _section(self, span: Span) -> Section | None:
         """The section that most of a clause lies in: the last that begins before its end."""
         at = bisect_left(self.section_starts, span.end) - 1
         return self.report.sections[at] if at >= 0 else None
 
     def _carried(self, span: Span, here: Sequence[Phrase], kinds: set[str]) -> str | None:
-        """The clause only gives a measure, or begins or goes on with what a neighbour states."""
-        if "SUV" in kinds and not kinds & _DIRECTIONS:
-            values = {
-                v for p in here if p.kind == "SUV" for v in read_suv(p.span.of(self.report.text).lower())
-            }
-            near = self._near(span)
-            if values and values <= {v for s in near for v in s.suv}:
-                stated = any(s.state is not None and values & set(s.suv) for s in near)
-                return "measure of a neighbour's statement" if stated else "value without a verdict"
+        """The clause gives only a measure, begins or repeats what a neighbour states, or names its cause."""
+        text = self.report.text
+        near = self._near(span)
         sentence = self._sentence(span)
         neighbours = [s.uptake for s in self._between(sentence) if s.uptake]
         before = any(uptake.start < span.start for uptake in neighbours)
         after = any(uptake.start >= span.end for uptake in neighbours)
-        if after and here and here[-1].kind == "CUE" and not kinds & _DIRECTIONS:
-            return "begins what the next clause states"
+        if "SUV" in kinds and not kinds & _DIRECTIONS:
+            values = {v for p in here if p.kind == "SUV" for v in read_suv(p.span.of(text).lower())}
+            if not values and before:
+                return "measure without its value"
+            if values and values <= {v for s in near for v in s.suv}:
+                stated = any(s.state is not None and values & set(s.suv) for s in near)
+                return "measure of a neighbour's statement" if stated else "value without a verdict"
+        if after and not kinds & (_DIRECTIONS - {"SYM", "EVEN"}) and kinds & {"CUE", *_SPREAD}:
+            return "begins what the sentence states next"
         if before and "CAUSE" in kinds:
             return "cause of what a neighbour states"
+        if kinds & {"NEG", "EVEN", "SYM", "PHYS"} and self._repeats(span):
+            return "repeats a neighbour's statement"
         return None
+
+    def _repeats(self, span: Span) -> bool:
+        """By itself the clause says just what was said before of its organ: one statement is kept."""
+        alone = [s for s in parse_report(span.of(self.report.text)).statements if s.state is not None]
+        earlier = self.stated[: bisect_left(self.starts, span.start)][-1:]
+        if not alone or not earlier:
+            return False
+        last = earlier[0]
+        same = {s.state for s in alone} == {last.state}
+        return same and all(s.organ in (None, last.organ) for s in alone)
 
     def _near(self, span: Span) -> Sequence[Statement]:
         """Statements on either side of the end of *span*, in text order."""
@@ -223,10 +251,11 @@ class _Judge:
     def _missing(self, span: Span) -> str:
         """What could not be understood, as a hint for whoever grows the vocabulary."""
         kinds = {p.kind for p in within(self.found, span)}
+        for d in self.report.diagnostics:
+            if d.code == "P002" and d.span.start < span.end and span.start < d.span.end:
+                return "it belongs to no named organ"
         if not kinds & {"CUE", *_DIRECTIONS, "SUV"}:
             return "no word for uptake is known here"
         if not kinds & {*_DIRECTIONS, "NEG", "SUV", "ABN", "UNEVEN", "DIFFUSE", "FOCAL"}:
             return "no word says how much"
-        if not kinds & {"SITE", "REGION", "HILUM", "NODE"}:
-            return "no organ is known here"
-        return "its parts are known, not their order"
+        return "its words are known, not their order"

@@ -119,8 +119,9 @@ def _summary(survey: Survey) -> str:
     why = "; ".join(f"{reason}: {count}" for reason, count in survey.explained().items())
     return (
         f"{survey.reports} reports, {total} distinct clauses with a cue of uptake: "
-        f"{survey.total('stated')} give a statement, {survey.total('explained')} are explained, {survey.total('unknown')} are not understood "
-        f"({survey.share:.2%} understood)." + (f"\nExplained: {why}." if why else "")
+        f"{survey.total('stated')} give a statement, {survey.total('explained')} are explained, "
+        f"{survey.total('unknown')} are not understood ({survey.share:.2%} understood)."
+        + (f"\nExplained: {why}." if why else "")
     )
 
 

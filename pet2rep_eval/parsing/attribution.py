@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from pet2rep_eval.lexicon import load_lexicon
 from pet2rep_eval.parsing import uptake
 from pet2rep_eval.parsing.clauses import Clause
-from pet2rep_eval.parsing.grammar import ELEMENTS, chunks
+from pet2rep_eval.parsing.grammar import ELEMENTS, TERMS, chunks
 from pet2rep_eval.parsing.measures import read_size, read_suv
 from pet2rep_eval.parsing.mentions import Group, Mention, finish_groups, read_group
+from pet2rep_eval.parsing.tokens import Token
 from pet2rep_eval.parsing.uptake import Reading, Verdict
 from pet2rep_eval.records import Suv, UptakeState
 
@@ -44,6 +45,7 @@ class Draft:
     lesion: bool = False
     bare: bool = False
     spread: bool = False
+    no_uptake: bool = False
     sentence: int = 0
 
 
@@ -86,6 +88,8 @@ class Reader:
         self.unattributed: list[tuple[int, int]] = []
         self.reference_clause = False
         self.change = False
+        self.contrast = self.form = self.after_heading = False
+        self.heading_lesion = self.sentence_start = False
         self.sentence = 0
         self.earlier: list[tuple[Draft, Verdict, tuple[int, int]]] = []
         """What the sentence says of an earlier study, in case it says nothing of the present one."""
@@ -110,12 +114,19 @@ class Reader:
         if clause.first:
             self._settle_earlier()
             self.sentence += 1
-            self.sentence_cue = self.inherits_cue = False
+            if not clause.soft:
+                self.sentence_cue = False
+            self.inherits_cue = False
+            self.contrast = False
+            if not self.after_heading:
+                self.form = False
             self.sentence_topic = False
             self.reference_clause = False
             self.change = False
+        self.after_heading = False
         if clause.heading:
             self._enter_heading(clause)
+            self.form = self.after_heading = self.sentence_start = True
             return
         read = self._read(clause)
         self.clause = read
@@ -124,19 +135,26 @@ class Reader:
             if rule(self, read):
                 self.rule = name
                 break
+        self.sentence_start = False
         self.inherits_cue = read.reading.cue_at_end
         self.sentence_cue = self.sentence_cue or read.reading.cue
         self.change = self.change or read.reading.change
+        self.contrast = self.contrast or read.reading.contrast
 
     def _read(self, clause: Clause) -> ReadClause:
         tokens = clause.tokens
         kinds = [t.kind for t in tokens]
         parts = chunks(kinds)
         reading = uptake.read(
-            tokens, inherits_cue=self.inherits_cue and not clause.first, earlier_cue=self.sentence_cue
+            tokens,
+            inherits_cue=self.inherits_cue and not clause.first,
+            earlier_cue=self.sentence_cue,
+            change=self.change and not clause.first,
+            form=self.form and clause.section != "structure",
+            contrast=self.contrast and not clause.first,
         )
         spoken = frozenset(o for m in self.topic for o in m.organs)
-        groups = [read_group(tokens, c, spoken) for c in parts if c.rule == "group"]
+        groups = [read_group(tokens, c, spoken, first=clause.first) for c in parts if c.rule == "group"]
         for group in groups:
             for mention in group.mentions:
                 if any(i in reading.compared for i in range(mention.first, mention.last + 1)):
@@ -147,7 +165,7 @@ class Reader:
             for mention in (m for g in groups for m in g.mentions if m.regions and m.last + 1 < len(tokens)):
                 if tokens[mention.last].text == "者" or tokens[mention.last + 1].text == "者":
                     mention.organs, mention.regions, mention.node = mention.nodes, (), True
-        self._places(groups, tokens, kinds)
+        self._places(groups, clause, kinds)
         suv: list[Suv] = []
         sizes: list[tuple[float, ...]] = []
         prior = False
@@ -163,6 +181,13 @@ class Reader:
                 if axes:
                     sizes.append(axes)
         named = [m for g in groups for m in g.mentions if not m.place and m.keys]
+        if self.form and len(self.topic) > 1 and named and not clause.heading and self.sentence_topic:
+            heading = {o for m in self.topic for o in m.organs}
+            if (
+                all(m.organs and set(m.organs) <= heading and m.side is None for m in named)
+                and self.sentence_start
+            ):
+                named = list(self.topic)
         return ReadClause(
             clause,
             groups,
@@ -170,7 +195,7 @@ class Reader:
             tuple(suv),
             sizes,
             rest="REST" in kinds,
-            lesion="LESION" in kinds or "NODE" in kinds,
+            lesion="LESION" in kinds or "NODE" in kinds or self.heading_lesion,
             node="NODE" in kinds,
             finding="FINDING" in kinds,
             reference="REF" in kinds and not (named and "LESION" in kinds),
@@ -178,7 +203,7 @@ class Reader:
             places=any(m.place and not m.aside for g in groups for m in g.mentions) and not named,
         )
 
-    def _places(self, groups: list[Group], tokens: Sequence[object], kinds: list[str]) -> None:
+    def _places(self, groups: list[Group], clause: Clause, kinds: list[str]) -> None:
         """Marks mentions that only locate: 较大者位于…, 以…为著, what a mass pushes against."""
         located = next((i for i, k in enumerate(kinds) if k == "LOCATED"), None)
         maximal = next((i for i, k in enumerate(kinds) if k == "MAXIMAL"), None)
@@ -186,11 +211,19 @@ class Reader:
         with_most = next((i for i, k in enumerate(kinds) if k == "WITH_MOST"), None)
         involve = next((i for i, k in enumerate(kinds) if k == "INVOLVE"), None)
         concrete = [m for m in self.topic if m.keys and not m.heading]
+        first, kinds_chinese = clause.first, clause.chinese
         everything = [m for g in groups for m in g.mentions]
         for mention in everything:
             at = mention.first
             if maximal is not None and at > maximal:
-                aside = bool(concrete) or any(m.first < maximal and not m.place for m in everything)
+                before = any(m.first < maximal and not m.place for m in everything)
+                other = (
+                    first
+                    and not kinds_chinese
+                    and not mention.node
+                    and not any(set(m.organs) & set(mention.organs) for m in concrete)
+                )
+                aside = before or (bool(concrete) and not other)
             elif located is not None and at > located:
                 aside = (
                     bool(concrete) and self.sentence_topic and not any(m.first < located for m in everything)
@@ -213,6 +246,7 @@ class Reader:
     def _enter_heading(self, clause: Clause) -> None:
         tokens = clause.tokens
         kinds = [t.kind for t in tokens]
+        self.heading_lesion = "LESION" in kinds
         if not any(k in ELEMENTS for k in kinds):
             # a heading that names nothing known: what follows is not about what stood before
             self.topic, self.blocked = [], not self.region
@@ -363,6 +397,7 @@ class Reader:
                 draft.state, draft.degree, draft.uptake, draft.rule = state, verdict.degree, span, rule
                 draft.bare = verdict.bare
                 draft.spread, draft.sentence = verdict.spread, self.sentence
+                draft.no_uptake = verdict.no_uptake
                 if verdict.state is not state:
                     draft.degree = None
                 draft.suv += [v for v in read.suv]
@@ -484,8 +519,22 @@ def _bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention
     return [], ""
 
 
-def _predicated(tokens: Sequence[object], verdict: Verdict) -> bool:
+def _predicated(tokens: Sequence[Token], verdict: Verdict) -> bool:
+    """The names behind the verdict have a verb of their own: they begin something new."""
+    names = False
+    for token in tokens[verdict.last + 1 :]:
+        if token.kind in ELEMENTS or token.kind in ("JOIN", "COMMA"):
+            names = True
+        elif token.kind == "VERB" and names:
+            return token.text not in _SEEN
+        else:
+            return False
     return False
+
+
+_SEEN = frozenset(
+    "seen noted identified present found observed visualized visualised detected evident is are was were".split()
+)
 
 
 def _seen_earlier(reader: Reader, read: ReadClause) -> bool:
@@ -721,6 +770,17 @@ def _carry(reader: Reader, read: ReadClause) -> bool:
 def _called_physiological(reader: Reader, read: ReadClause) -> bool:
     """考虑生理性, "likely physiologic": what was said before is normal, unless another cause stands beside it."""
     reading = read.reading
+    if (
+        not read.named
+        and reading.verdicts
+        and "PHYS" in [t.kind for t in read.clause.tokens]
+        and all(v.state is NORMAL for v in reading.verdicts)
+    ):
+        kinds = [t.kind for t in read.clause.tokens]
+        if "BENIGN" in kinds and (
+            "AGAINST" in kinds or any(t.concept.alternative for t in read.clause.tokens)
+        ):
+            return True  # "physiological activity versus colitis": the verdict before stands
     if not (reading.called_physiological or (reading.physiological and not read.named)):
         return False
     tokens = read.clause.tokens
@@ -761,6 +821,10 @@ def _suv_only(reader: Reader, read: ReadClause) -> bool:
         if reader.blocked:
             return True
         mentions = _carried(reader, read) if reader.topic else []
+        group = next((g for g in read.groups if g.node and not g.mentions), None)
+        if not mentions and group is not None:
+            mentions = reader._generic_nodes(group)
+            reader.describe(mentions, read)
         lesion = reader.topic_lesion or read.lesion
         if mentions is not reader.topic or not reader.last:
             drafts = [d for m in mentions for d in m.drafts.values()]

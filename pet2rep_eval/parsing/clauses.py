@@ -33,6 +33,8 @@ class Clause:
     continued: bool = field(default=False)
     """The sentence goes on after it."""
 
+    soft: bool = False
+    """Only a semicolon stands before it."""
     trailing: bool = False
     """Words that the lexicon does not know stand between its last token and its end."""
 
@@ -57,24 +59,35 @@ class Heading:
 
 
 _NUMBERING = re.compile(
-    r"^[\s(]*(?:\d{1,2}|[一二三四五六七八九十]{1,2}|[ivx]{1,4}|[a-e])?[\s.、):)]*[-*#>\s]*"
+    r"^[\s(]*(?:(?:\d{1,2}|[一二三四五六七八九十]{1,2}|[ivx]{1,4}|[a-e])[.、):)\s]+)?[-*#>\s]*"
 )
-_LINE_START = re.compile(r"[。;!?.\n]\s*$")
+_SCRIPTS = re.compile(r"[\u3400-\u9fff]+|[a-z0-9/&' -]*[a-z0-9]")
+
+
+def _section_of(name: str) -> str | None:
+    """The section that a heading opens; both halves of a bilingual heading must know it."""
+    headings = load_lexicon().headings
+    if name in headings:
+        return headings[name]
+    halves = [m.group().strip() for m in _SCRIPTS.finditer(name)]
+    if len(halves) == 2 and all(h in headings for h in halves):
+        return headings[halves[0]]
+    return None
 
 
 def find_headings(normalised: Normalised) -> list[Heading]:
     """Section headings: a known name before a colon, or alone on its line."""
     text = normalised.text
-    headings = load_lexicon().headings
     starts = sorted({0, *normalised.breaks, *normalised.paragraphs})
     found: dict[int, Heading] = {}
     ends = [*starts[1:], len(text)]
     for start, end in zip(starts, ends, strict=True):
         line = text[start : min(end, start + 60)]
         name = _NUMBERING.sub("", line).strip(" :.-\n")
-        if name in headings and len(text[start:end].strip()) <= 60:
+        section = _section_of(name)
+        if section and len(text[start:end].strip()) <= 60:
             at = start + line.find(name)
-            found[at] = Heading(headings[name], at, at + len(name), end)
+            found[at] = Heading(section, at, at + len(name), end)
     position = text.find(":")
     while position >= 0:
         low = max(0, position - 40)
@@ -91,8 +104,9 @@ def find_headings(normalised: Normalised) -> list[Heading]:
         raw = text[low:position]
         name = _NUMBERING.sub("", raw).strip(" -*#")
         at = low + raw.rfind(name) if name else position
-        if name in headings and at not in found:
-            found[at] = Heading(headings[name], at, position, position + 1)
+        section = _section_of(name)
+        if section and at not in found:
+            found[at] = Heading(section, at, position, position + 1)
         position = text.find(":", position + 1)
     # a heading before 影像诊断 without colon, after a full stop
     return sorted(found.values(), key=lambda h: h.start)
@@ -128,19 +142,21 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
     first = paragraph = True
     previous: Token | None = None
     pending: list[Clause] = []
-    consumed = False
+    consumed = soft = False
 
     def flush(ends_sentence: bool, colon: bool = False, at: int = -1) -> Iterator[Clause]:
-        nonlocal current, first, paragraph
+        nonlocal current, first, paragraph, soft
         if current:
-            clause = Clause(current, section, first, paragraph, chinese=_is_chinese(current), stop=at)
+            clause = Clause(
+                current, section, first, paragraph, chinese=_is_chinese(current), stop=at, soft=soft
+            )
             gap = normalised.text[current[-1].end : at].strip(" )") if at > current[-1].end else ""
             clause.trailing = any(c.isalpha() for c in gap)
             clause.heading = colon and first and _names_only(current)
             clause.continued = not ends_sentence
             pending.append(clause)
             current = []
-            first = paragraph = False
+            first = paragraph = soft = False
             if clause.heading:
                 first = True
         if ends_sentence:
@@ -170,7 +186,7 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
             mark += 1
         if crossed and _hard_break(previous, token, strong):
             bare_line = bool(current) and first and not pending and _names_only(current)
-            if bare_line and strong is False and current[-1].kind in ("REGION",):
+            if bare_line and not normalised.text[current[-1].end : token.start].strip():
                 yield from flush(False, colon=True)
             yield from flush(True)
             paragraph = True
@@ -181,6 +197,9 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
         previous = token
         if token.kind == "STOP":
             yield from flush(True, at=token.start)
+            soft = token.text == ";"
+            if section == "field":
+                section = "findings"
         elif token.kind == "COLON":
             if (
                 not current
@@ -190,6 +209,12 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
                 and _unknown_heading(token, normalised, marks)
             ):
                 yield Clause([token], section, True, True, heading=True)
+            if (
+                current
+                and current[-1].kind in ("CUE", "STRUCT")
+                and (token.paren or not first or len(current) > 1)
+            ):
+                continue
             yield from flush(False, colon=True, at=token.start)
         elif token.kind == "COMMA" and not token.paren:
             if current and token.text == "," and _thousands(token, normalised.text):
@@ -203,7 +228,7 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
     yield from flush(True)
 
 
-_SHORT = frozenset({"technique", "history", "comparison"})
+_SHORT = frozenset({"technique", "history", "comparison", "field"})
 """Sections of one paragraph: an empty line, or a heading that names a place, leads back to the findings."""
 
 
@@ -251,9 +276,20 @@ def _names_only(tokens: list[Token]) -> bool:
 _LISTABLE = ELEMENTS | {"JOIN", "OF", "COMMA", "IN", "REST"}
 
 
+_SEEN = frozenset(
+    "is are was were seen noted identified present found observed visualized visualised detected evident demonstrated".split()
+)
+
+
 def _bare(clause: Clause) -> bool:
-    return any(t.kind in ("SITE", "REGION", "HILUM", "NODE") for t in clause.tokens) and all(
-        t.kind in _LISTABLE for t in clause.tokens
+    """It only names places ("hilar or axillary nodes are identified")."""
+    tokens = clause.tokens
+    if clause.trailing or tokens[0].kind == "VERB":
+        return False
+    if clause.chinese and any(t.kind in ("LESION", "NODE") for t in tokens):
+        return False
+    return any(t.kind in ("SITE", "REGION", "HILUM", "NODE") for t in tokens) and all(
+        t.kind in _LISTABLE or t.text in _SEEN or t.text in ("neither", "nor") for t in tokens
     )
 
 
@@ -301,7 +337,12 @@ def _merged(clauses: list[Clause]) -> Iterator[Clause]:
         ):
             _append(out[-1], clause)
         elif _bare(clause):
-            if not waiting and out and not out[-1].heading and _open_list(out[-1]):
+            if (
+                not waiting
+                and out
+                and not out[-1].heading
+                and (_open_list(out[-1]) or _announces(out[-1], out))
+            ):
                 _append(out[-1], clause)
             else:
                 waiting.append(clause)
@@ -317,13 +358,24 @@ def _merged(clauses: list[Clause]) -> Iterator[Clause]:
         head = waiting[0]
         for extra in waiting[1:]:
             _append(head, extra)
-        if out and not out[-1].heading and _open_list(out[-1]):
+        if out and not out[-1].heading and (_open_list(out[-1]) or _announces(out[-1], out)):
             _append(out[-1], head)
         else:
             out.append(head)
     for i, clause in enumerate(out):
         clause.continued = i + 1 < len(out)
     yield from out
+
+
+def _announces(clause: Clause, out: list[Clause]) -> bool:
+    """It opens the sentence with a finding and names no place yet: "FDG-avid metastases: right 4th rib, T9"."""
+    return (
+        not clause.chinese
+        and clause.first
+        and clause is out[-1]
+        and _says(clause)
+        and not any(t.kind in ("SITE", "REGION", "HILUM", "REST") for t in clause.tokens)
+    )
 
 
 def _goes_on(clause: Clause) -> bool:

@@ -49,7 +49,7 @@ def _parser() -> Lark:
 
 @lru_cache(maxsize=65_536)
 def _chunks_of(kinds: tuple[str, ...]) -> tuple[Chunk, ...]:
-    tree = _parser().parse(kinds)  # type: ignore[arg-type]
+    tree = _parser().parse(kinds)
     return tuple(
         Chunk(str(child.data), child.meta.start_pos, child.meta.end_pos)
         for child in tree.children

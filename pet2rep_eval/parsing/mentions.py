@@ -82,7 +82,9 @@ def _is_station(mention: Mention) -> bool:
     return bool(mention.organs) and all(sites[o].station for o in mention.organs)
 
 
-def read_group(tokens: Sequence[Token], chunk: Chunk, topic: frozenset[str] = frozenset()) -> Group:
+def read_group(
+    tokens: Sequence[Token], chunk: Chunk, topic: frozenset[str] = frozenset(), *, first: bool = False
+) -> Group:
     """Resolves the tokens of one group into mentions; *topic* holds the organs that the text speaks of."""
     group = Group([], chunk.start, chunk.end - 1)
     run: list[Mention] = []
@@ -93,7 +95,7 @@ def read_group(tokens: Sequence[Token], chunk: Chunk, topic: frozenset[str] = fr
         token = tokens[i]
         kind, concept = token.kind, token.concept
         if concept.contextual and (
-            (topic and not topic & set(concept.organs))
+            (topic and not topic & set(concept.organs) and not (first and concept.organs == ("liver",)))
             or (run and not listed and run[-1].organs != concept.organs)
             or any(
                 t.kind == "SITE" and not t.concept.contextual and t.concept.organs != concept.organs
@@ -162,7 +164,8 @@ def read_group(tokens: Sequence[Token], chunk: Chunk, topic: frozenset[str] = fr
                     mention.start, mention.first = tokens[i - 1].start, i - 1
                 group.mentions.append(mention)
                 run.append(mention)
-            if group.node_first:
+                mention.inside = token.text.endswith("内") or token.text.startswith("intra")
+            if group.node_first and group.mentions:
                 _to_nodes(group.mentions[-1])
             side = None
         elif kind == "PART":
@@ -229,6 +232,7 @@ def read_group(tokens: Sequence[Token], chunk: Chunk, topic: frozenset[str] = fr
 def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
     """What one group of a clause tells of another: nodes or a mass named apart from their place."""
     node = next((g for g in groups if g.node and not g.mentions), None)
+    bare_lesion = any(t.kind == "LESION" for t in tokens)
     if node is not None:
         for group in groups:
             if group.node:
@@ -245,6 +249,17 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
                         _to_nodes(mention)
                     elif stations:
                         group.mentions.remove(mention)
+                elif (
+                    mention.nodes
+                    and not mention.inside
+                    and not bare_lesion
+                    and mention is group.mentions[-1]
+                    and mention.last == group.last
+                    and group.last + 1 < len(tokens)
+                    and tokens[group.last + 1].kind == "VERB"
+                    and tokens[group.last + 1].chinese
+                ):
+                    _to_nodes(mention)
         if any(m.node for g in groups for m in g.mentions):
             groups.remove(node)
     for group in groups:
@@ -258,6 +273,51 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
     if fluid is not None:
         for mention in (m for g in groups for m in g.mentions if m.regions and m.last < fluid):
             _to_fluid(mention)
+    for earlier, later in zip(groups, groups[1:], strict=False):
+        if len(earlier.mentions) == 1 and later.mentions:
+            between = [t for t in tokens[earlier.last + 1 : later.first]]
+            if (
+                len(between) == 1
+                and between[0].text == "of"
+                and earlier.mentions[0].organs
+                and not earlier.node
+                and earlier.mentions[0].last == earlier.last
+            ):
+                # "skin of the left axilla": what follows says where
+                for mention in later.mentions:
+                    earlier.mentions[0].side = earlier.mentions[0].side or mention.side
+                    if mention.organs != earlier.mentions[0].organs:
+                        mention.place = mention.aside = True
+            elif (
+                earlier.mentions[0].inside
+                and between
+                and between[0].kind == "VERB"
+                and between[0].chinese
+                and any(m.organs for m in later.mentions)
+            ):
+                earlier.mentions[0].place = earlier.mentions[0].aside = True
+    for group in groups:
+        if (
+            len(group.mentions) > 1
+            and group.mentions[-1].organs == ("muscles_soft_tissue",)
+            and "脂肪" in "".join(t.text for t in tokens[group.first : group.last + 1])
+            and not group.node
+        ):
+            # a list of places that ends in fat is about the fat there
+            del group.mentions[:-1]
+        if (
+            group.lesion
+            and group.mentions
+            and all(m.place and not m.node for m in group.mentions)
+            and any("软组织" in t.text or "soft" in t.text for t in tokens[group.first : group.last + 1])
+        ):
+            sites = load_lexicon().sites
+            if all(
+                m.organs and all(sites[o].group == "musculoskeletal" for o in m.organs)
+                for m in group.mentions
+            ):
+                for mention in group.mentions:
+                    mention.organs, mention.place = ("muscles_soft_tissue",), False
     lesion = any(g.lesion for g in groups)
     if lesion and node is None:
         for group in groups:

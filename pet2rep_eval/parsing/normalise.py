@@ -19,13 +19,18 @@ _MARKUP = re.compile(
     r"|(?P<comment><!--(?:(?!-->).){0,5000}-->)"
     r"|(?P<block></?(?:br|p|div|li|ul|ol|tr|table|h[1-6]|section)\b[^<>]{0,200}>)"
     r"|(?P<cell></?t[dh]\b[^<>]{0,200}>)"
-    r"|(?P<tag></?[a-zA-Z][a-zA-Z0-9]{0,15}(?:\s[^<>]{0,200})?/?>)"
+    r"|(?P<inline></?(?:b|i|u|em|strong|span|sup|sub|font|a|small|mark)(?:\s[^<>]{0,200})?>)"
+    r"|(?P<tag></?[a-zA-Z\u4e00-\u9fff][\w\u4e00-\u9fff-]{0,20}(?:\s[^<>]{0,200})?/?>)"
+    r"|(?P<boxed>【[^【】\n]{1,14}】[:：]?)"
+    r"|(?P<null>[\"'][^\"'\n]{1,40}[\"']\s{0,3}:\s{0,3}null\b)"
+    r"|(?P<bullet>^[ \t]*(?:[-*+]|\d{1,2}[.)、)])[ \t]+)"
     r"|(?P<entity>&(?:lt|gt|amp|nbsp|quot|apos|\#\d{1,5});)"
     r"|(?P<hl7>\\(?:\.br|\.sp\d{0,2}|X0[ADad]{1,3}[^\\\n]{0,6}|[HNFSTRE])\\)"
     r"|(?P<escape>\\[nrt])"
     r"|(?P<fence>```[a-zA-Z]{0,10})"
     r"|(?P<rule>^[ \t]{0,3}(?:-{3,}|\*{3,}|_{3,}|={3,}|\|[-:| ]{3,}\|?)[ \t]*$)"
-    r"|(?P<mark>\*{1,3}|_{2,3}|~{1,2}|`|^[ \t]*\#{1,6}(?=\s))"
+    r"|(?P<mark>\*{1,3}|_{2,3}|~{1,2}|`)"
+    r"|(?P<hash>^[ \t]*\#{1,6}(?=\s))"
     r"|(?P<hyphen>(?<=[a-z])-[ \t]*\r?\n[ \t]*(?=[a-z]))"
     r"|(?P<space>[ \t\r\n\f\v\u00a0\u2000-\u200a\u2028\u2029\u3000]+)"
     r"|(?P<zero>[\u200b-\u200f\u2060\ufeff\u00ad]+)",
@@ -77,6 +82,26 @@ def _character_table() -> dict[int, str]:
     return table
 
 
+@lru_cache(maxsize=1)
+def _vocabulary() -> frozenset[str]:
+    return frozenset(w for p in load_lexicon().phrases if p.isascii() for w in p.split())
+
+
+_LEFT = re.compile(r"[a-z]+\Z")
+_RIGHT = re.compile(r"[a-z]+")
+
+
+def _torn(out: list[str], text: str, end: int) -> bool:
+    """Whether a line break tears a known word in two: "pancre" and "atic"."""
+    left = _LEFT.search("".join(out[-3:])[-30:])
+    right = _RIGHT.match(text, end)
+    if not left or not right:
+        return False
+    known = _vocabulary()
+    joined = left.group() + right.group()
+    return joined in known and len(joined) >= 5 and not (left.group() in known and right.group() in known)
+
+
 def normalise(text: str) -> Normalised:
     """Normalises *text*, in time linear in its length."""
     json_shaped = _JSON.match(text) is not None
@@ -119,12 +144,17 @@ def normalise(text: str) -> Normalised:
         kind = match.lastgroup
         if kind == "space" or kind == "escape":
             value = match.group()
-            lines = value.count("\n") if kind == "space" else int(value == "\\n")
-            if lines > 1:
+            lines = max(value.count("\n"), value.count("\r")) if kind == "space" else int(value == "\\n")
+            following = text[end : end + 1]
+            if lines and following.isascii() and following.islower():
+                # a line that goes on in lower case is no new sentence; a word may even be torn
+                breaks.add(len(origin))
+                if _torn(out, text, end):
+                    continue
+            elif lines > 1 or (lines == 1 and following.isascii() and following.isupper()):
                 paragraphs.add(len(origin))
             elif lines == 1:
                 breaks.add(len(origin))
-            following = text[end : end + 1]
             if not (_HAN.match(last() or " ") and (_HAN.match(following) or lines)) and last() not in (
                 "",
                 " ",
@@ -136,8 +166,25 @@ def normalise(text: str) -> Normalised:
             if value not in BRACKETS:
                 out.append(value)
                 origin.append(start)
-        elif kind in ("block", "hl7", "rule", "think", "fence"):
+        elif kind == "boxed":
+            name = match.group()[1:].rstrip(":：】").strip().lower()
+            phrase = load_lexicon().phrases.get(name)
+            if name in load_lexicon().headings or (phrase is not None and phrase.kind in ("REGION", "SITE")):
+                paragraphs.add(len(origin))
+                plain(start, start + match.group().index("】"))
+                out.append(":")
+                origin.append(start + match.group().index("】"))
+            else:
+                plain(start, end)
+        elif kind in ("block", "rule", "think", "fence", "bullet", "hash", "tag"):
             paragraphs.add(len(origin))
+        elif kind == "hl7":
+            following = text[end : end + 1]
+            if not (following.isascii() and following.islower()):
+                paragraphs.add(len(origin))
+            if last() not in ("", " "):
+                out.append(" ")
+                origin.append(start)
         elif kind == "cell":
             out.append(",")
             origin.append(start)
@@ -147,8 +194,6 @@ def normalise(text: str) -> Normalised:
         elif kind == "mark" and match.group() == "~" and text[start - 1 : start].isdigit():
             out.append("~")
             origin.append(start)
-        elif kind == "tag" and not last().isspace():
-            pass
     if position < len(text):
         plain(position, len(text))
     return Normalised("".join(out), tuple(origin), frozenset(breaks), frozenset(paragraphs), len(text))

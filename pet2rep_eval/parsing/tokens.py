@@ -31,10 +31,11 @@ _SPINE = (
     r"(?<![a-z0-9.])(?:[ctl](?:1[0-2]|[1-9])|s[1-5](?=\s?椎|\s(?:vertebra|nerve)|\s?/\s?l5))(?:\s?[-/~、,及和]\s?[ctls]?(?:1[0-2]|[1-9])(?![0-9.]))*(?=$|[^a-z0-9.]|\.(?:\s|$))"
     r"(?!\s?[-]?(?:weighted|w\b|n[0-3x]|hyper|signal|stage|期|段))(?:\s?椎体?|\s(?:vertebral bod(?:y|ies)|vertebrae?))?"
     r"|第?[颈胸腰骶](?:1[0-2]|[1-9])(?:[-~、/及和](?:[颈胸腰骶])?(?:1[0-2]|[1-9]))*(?![\d.]|c?m)(?:椎体?|椎体及附件)?"
+    r"|第[一二三四五六七八九十]{1,3}[颈胸腰骶]椎体?"
     r"|第\d{1,2}(?:[-~、/及和]\d{1,2})*[颈胸腰骶]椎体?"
 )
 _LEVEL = r"(?<![a-z0-9])(?:[ⅰ-ⅶ]|iv|vi{0,2}|i{1,3})[ab]?(?:[、/,及和-](?:[ⅰ-ⅶ]|iv|vi{0,2}|i{1,3})[ab]?)*区"
-_STATION = r"(?<![a-z0-9.])(?:1[0-4]|[1-9])[rl]?(?:[、/,](?:1[0-4]|[1-9])[rl]?)*[组区](?!间)"
+_STATION = r"(?<![a-z0-9.])(?:1[0-4]|[1-9])[rl]?(?:[组区]?[、/,及和](?:1[0-4]|[1-9])[rl]?)*[组区](?!间)"
 _PATTERNS = re.compile(
     rf"(?P<SUV>{SUV})|(?P<SIZE>{SIZE})|(?P<SPINE>{_SPINE})|(?P<LEVEL>{_LEVEL})|(?P<STATION>{_STATION})"
     r"|(?P<STOP>[。;!?]+|\.(?=\s|$|[^\d\s])(?!\w\.))|(?P<COMMA>,)|(?P<COLON>:)|(?P<OPEN>\()|(?P<CLOSE>\))",
@@ -46,7 +47,13 @@ _SPINE_CONCEPT = Concept("spine.number", "SITE", organs=("spine",), nodes=())
 _LEVEL_CONCEPT = Concept(
     "cervical_lymph_nodes.level", "SITE", organs=("cervical_lymph_nodes",), nodes=("cervical_lymph_nodes",)
 )
-_STATION_CONCEPT = Concept("station.number", "PART")
+_STATION_CONCEPT = Concept(
+    "station.number",
+    "SITE",
+    organs=("mediastinal_hilar_lymph_nodes",),
+    nodes=("mediastinal_hilar_lymph_nodes",),
+    contextual=True,
+)
 _WORD = re.compile(r"[a-z]{8,}")
 _ASCII_WORD = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 _PREDICATES = frozenset(

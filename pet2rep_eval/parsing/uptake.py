@@ -18,6 +18,9 @@ ABSENT, NORMAL = UptakeState.ABSENT, UptakeState.NORMAL
 
 _DIRECTION = {"UP": INCREASED, "DOWN": DECREASED, "COLD": ABSENT, "EVEN": NORMAL}
 _DIRECT = {"HOT": INCREASED, "HYPO": DECREASED, "VOID": ABSENT}
+_SEEN_WORDS = frozenset(
+    "seen noted identified visualized visualised found observed evident present detected appreciated visible depicted demonstrated confirmed".split()
+)
 _NOUNS = frozenset({"CUE", "STRUCT", "LESION", "NODE", "FINDING", "HOT"})
 
 
@@ -48,7 +51,9 @@ class Verdict:
     """Less than before, but still there."""
     adjective: bool = False
     spread: bool = False
-    """Only says how tracer is spread (不均匀, 弥漫分布)."""
+    """Only says how tracer is spread (不均匀, 弥漫分布), or how it changed: a later word can say more."""
+    no_uptake: bool = False
+    """No uptake at all: normal, unless the next words call it a defect."""
 
 
 @dataclass(slots=True)
@@ -69,7 +74,10 @@ class Reading:
     change: bool = False
     compared: set[int] = field(default_factory=set)
     """Tokens that name what is compared with: no subject of the sentence."""
-    cold_center: bool = False
+    contrast: bool = False
+    """It speaks of contrast agent."""
+    uncertain: bool = False
+    """It says that uptake cannot be judged."""
 
 
 @dataclass(slots=True)
@@ -91,14 +99,24 @@ class _Open:
 
 
 def read(
-    tokens: Sequence[Token], *, inherits_cue: bool, earlier_cue: bool, lesion_before: bool = False
+    tokens: Sequence[Token],
+    *,
+    inherits_cue: bool,
+    earlier_cue: bool,
+    change: bool = False,
+    form: bool = False,
+    contrast: bool = False,
 ) -> Reading:
     """Reads a clause.
 
     *inherits_cue*: the clause before ended on a word for uptake, so a lone direction is about uptake.
-    *earlier_cue*: the sentence spoke of uptake before this clause.
+    *earlier_cue*: the sentence spoke of uptake before this clause. *change*: it compares with an earlier study.
+    *form*: the clause fills a field of a form, so that a lone direction is about uptake. *contrast*: the sentence
+    speaks of contrast agent.
     """
-    return _Reader(tokens, inherits_cue, earlier_cue).run()
+    reader = _Reader(tokens, inherits_cue, earlier_cue)
+    reader.change, reader.form, reader.contrast = change, form, contrast
+    return reader.run()
 
 
 class _Reader:
@@ -129,6 +147,8 @@ class _Reader:
         self.comparison: tuple[str, int] | None = None
         self.cause = False
         self.skip: set[int] = set()
+        self.form = self.contrast = False
+        self.named_since = False
 
     # --- the walk
 
@@ -146,6 +166,10 @@ class _Reader:
                 handler(i, token)
         self._close_stretch(self.size)
         self._finish()
+        if any(t.kind == "UNCERTAIN" for t in self.tokens):
+            self.out.verdicts.clear()
+            self.out.uncertain = True
+        self.out.contrast = self.contrast
         return self.out
 
     def _next_kind(self, i: int) -> str:
@@ -179,7 +203,7 @@ class _Reader:
         elif physiological and state is INCREASED:
             verdict.state, verdict.degree = NORMAL, None
         elif self.change and state is DECREASED:
-            verdict.state, verdict.residual = INCREASED, True
+            verdict.state, verdict.residual, verdict.spread = INCREASED, True, True
         if not bare:
             self.out.cue = True
         self.out.verdicts.append(verdict)
@@ -284,6 +308,16 @@ class _Reader:
     def _direct(self, i: int, token: Token) -> None:
         state = _DIRECT[token.kind]
         noun = token.concept.noun
+        if self.contrast and not (self.open is not None or self.out.cue):
+            return
+        if (
+            token.kind == "VOID"
+            and not token.chinese
+            and self.neg_used
+            and self.tokens[i - 1].kind == "JOIN"
+            and not self.tokens[i - 1].concept.alternative
+        ):
+            self._close_stretch(i)  # "without activity and photopenic"
         negated = self._negated()
         first = i
         degree = self._degree_for(i)
@@ -321,7 +355,10 @@ class _Reader:
             return
         if self.neg is not None:
             first = min(first, self.neg)
-        self._emit(state, first, i, negated, degree=degree, physiological=physiological, adjective=not noun)
+        verdict = self._emit(
+            state, first, i, negated, degree=degree, physiological=physiological, adjective=not noun
+        )
+        verdict.spread = token.concept.weak
         self.open = _Open(first, i, None, None, negated, False, physiological, False, used=True)
         self.nouns = {"cue"}
         self.shared = None
@@ -419,7 +456,7 @@ class _Reader:
                 self.nouns = set()
             self._reset_modifiers()
             return
-        if self.earlier_cue and token.chinese and token.kind in ("UP", "DOWN") and not self.inherited:
+        if self.earlier_cue and token.chinese and token.kind in ("UP", "DOWN", "COLD") and not self.inherited:
             self._emit(state, i, i, negated, degree=degree)
             self._reset_modifiers()
             return
@@ -436,6 +473,12 @@ class _Reader:
         if self.neg is not None:
             first = min(first, self.neg)
         if opened is not None and not opened.used:
+            if (
+                self.tokens[i].kind == "COLD"
+                and opened.negated
+                and any(t.kind in ("OF", "COMMA") for t in self.tokens[opened.last : i])
+            ):
+                opened.negated = negated = False  # 无摄取的缺损区
             negated = negated or opened.negated
             if opened.negated or opened.first < first:
                 first = min(first, opened.first)
@@ -598,7 +641,10 @@ class _Reader:
             if self.open is not None and not self.open.used:
                 self._conclude(INCREASED, i, False, None)
             return
-        if not (self.nouns & {"cue"} or self.earlier_cue or self.open is not None or self.out.cue):
+        spoken = any(
+            w in self.tokens[i].text for w in ("intense", "avid", "hypermetabolic", "hotter", "colder")
+        )
+        if not (self.nouns & {"cue"} or self.earlier_cue or self.open is not None or self.out.cue or spoken):
             if "CUE" in ahead:
                 state = (
                     INCREASED
@@ -613,6 +659,8 @@ class _Reader:
         if self.comparison is not None:
             self.comparison = None
         negated = self._negated()
+        if kind == "equal" and target is None:
+            return  # like before, like the other findings: no verdict
         if kind == "equal":
             state = NORMAL
         elif kind == "above":
@@ -648,6 +696,9 @@ class _Reader:
     def on_change(self, i: int, token: Token) -> None:
         self.change = True
         self.out.change = True
+        if token.concept.state is not None and self.open is not None and not self.open.used:
+            self._conclude(token.concept.state, i, self.neg is not None, None)
+            return
         if (
             self.out.verdicts
             and self.out.verdicts[-1].state is DECREASED
@@ -670,7 +721,11 @@ class _Reader:
         if self.out.cue or self.earlier_cue or "cue" in self.nouns:
             self.prior = False
             self.out.resolved = True
-            self._emit(NORMAL, i, i, False)
+            last = self.out.verdicts[-1] if self.out.verdicts else None
+            if last is not None and last.state is INCREASED and not last.negated:
+                last.state, last.degree, last.last, last.prior = NORMAL, None, i, False
+            else:
+                self._emit(NORMAL, i, i, False)
             if self.open is not None:
                 self.open.used = True
 
@@ -763,6 +818,8 @@ class _Reader:
 
     def on_struct(self, i: int, token: Token) -> None:
         before = self.tokens[i - 1].kind if i else ""
+        if self.seen_physiological and self.tokens[i - 1].kind == "PHYS":
+            self.physiological = self.seen_physiological = False
         if self.pending is not None:
             state, at, negated, _, _ = self.pending
             self.pending = None
@@ -834,9 +891,32 @@ class _Reader:
             self.out.called_physiological = True
 
     def on_contrast(self, i: int, token: Token) -> None:
-        self.neg = self.neg
         self.nouns = {"struct"}
+        self.contrast = True
+        if (
+            self.open is not None
+            and self.open.used
+            and self.out.verdicts
+            and self.out.verdicts[-1].last >= i - 2
+        ):
+            self.out.verdicts.pop()  # "positive oral contrast"
+            self.open = None
         self._finish_open()
+
+    def on_site(self, i: int, token: Token) -> None:
+        """A new place ends the reach of a negation that has done its work."""
+        self.named_since = True
+        if (
+            self.neg_used
+            and self.out.verdicts
+            and token.chinese
+            and self.tokens[i - 1].kind not in ("JOIN", "COMMA", "IN")
+        ):
+            back = i - 1
+            while back >= 0 and self.tokens[back].kind in ("SIDE", "PART"):
+                back -= 1
+            if back >= 0 and self.tokens[back].kind not in ("JOIN", "COMMA", "NEG", "DEG", "ABN", "IN"):
+                self._close_stretch(i)
 
     # --- joints
 
@@ -845,6 +925,16 @@ class _Reader:
             return
         if self.shared is not None and i - self.shared[2] > 2:
             self.shared = None
+
+    def on_in(self, i: int, token: Token) -> None:
+        if (
+            not token.chinese
+            and self.neg_used
+            and self.out.verdicts
+            and self.out.verdicts[-1].negated
+            and self.out.verdicts[-1].last >= i - 3
+        ):
+            self.neg, self.neg_used = None, False
 
     def on_but(self, i: int, token: Token) -> None:
         if token.chinese and self.neg is not None and self.neg == i - 1 and not self.neg_used:
@@ -857,22 +947,11 @@ class _Reader:
                 self._close_stretch(i)
             return
         last = self.out.verdicts[-1] if self.out.verdicts else None
-        if token.text in (
-            "seen",
-            "noted",
-            "identified",
-            "visualized",
-            "visualised",
-            "found",
-            "observed",
-            "evident",
-            "present",
-            "detected",
-            "appreciated",
-            "visible",
-            "depicted",
-            "demonstrated",
-        ):
+        if self.named_since and self.neg_used and last is not None and token.text not in _SEEN_WORDS:
+            self._close_stretch(i)  # a new subject has its verb
+            self.named_since = False
+            return
+        if token.text in _SEEN_WORDS:
             if self.neg is not None and not self.neg_used and last is not None and not last.negated:
                 last.state, last.degree, last.negated = NORMAL, None, True
                 self.neg_used = True
@@ -898,7 +977,8 @@ class _Reader:
         first, last = opened.first, opened.last
         was_prior, self.prior = self.prior, opened.prior or self.prior
         if opened.negated:
-            self._emit(NORMAL, first, last, False).negated = True
+            verdict = self._emit(NORMAL, first, last, False)
+            verdict.negated = verdict.no_uptake = True
         elif opened.physiological or (opened.symmetric and not opened.focal and not opened.abnormal):
             self._emit(NORMAL, first, last, False)
         elif opened.abnormal or opened.degree or opened.focal:
@@ -907,7 +987,7 @@ class _Reader:
             self._emit(NORMAL, first, last, False).spread = True
         elif self.tokens[last].text == "显影":
             self._emit(NORMAL, first, last, False).spread = True
-        elif not self.tokens[last].concept.weak:
+        elif not self.tokens[last].concept.weak and not (first == last and self.tokens[last].concept.tracer):
             verdict = self._emit(INCREASED, first, last, False)
             verdict.activity = True
         self.prior = was_prior
@@ -930,7 +1010,9 @@ class _Reader:
                 )
                 last.last = max(last.last, at)
             elif state is NORMAL:
-                self._emit(INCREASED if negated and False else NORMAL, at, at, False, bare=True)
+                self._emit(NORMAL, at, at, False, bare=True)
+            elif self.form and not self.out.structural:
+                self._emit(state, at, at, negated, degree=degree)
             elif negated and self.out.structural is False and state is INCREASED and self.tokens[at].chinese:
                 self._emit(NORMAL, at, at, False, bare=True)
         verdicts = self.out.verdicts

@@ -44,9 +44,11 @@ def colour_map(name: str) -> Table:
     if name not in PALETTES:
         raise UnknownNameError("colour map", name, COLOUR_MAPS)
     require("pydicom")
+    from pydicom.config import disable_value_validation
     from pydicom.pixels import apply_color_lut
 
-    table = apply_color_lut(np.arange(256, dtype=np.uint8)[None], palette=PALETTES[name])
+    with disable_value_validation():
+        table = apply_color_lut(np.arange(256, dtype=np.uint8)[None], palette=PALETTES[name])
     top = np.iinfo(table.dtype).max
     return np.asarray(table[0], dtype=np.float64) / top
 

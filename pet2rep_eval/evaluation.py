@@ -279,6 +279,7 @@ def score_systems(
     progress: Progress | None = None,
     resampling: Resampling | None = DEFAULT_RESAMPLING,
     policy: str = "first",
+    baselines: bool = True,
 ) -> list[ScoreSheet]:
     """Score sheets of several systems; those with the same references share all work on them.
 
@@ -298,6 +299,7 @@ def score_systems(
                 protocol=protocol,
                 profile=profile,
                 metrics=metrics,
+                baselines=baselines,
                 more_baselines={"prompt_template": ("the template in each prompt", told)} if told else None,
                 resampling=resampling,
                 policy=policy,

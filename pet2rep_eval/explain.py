@@ -126,6 +126,12 @@ def _place(statement: Statement) -> int:
     return span.start if span else 0
 
 
+def _names_tracer(here: Sequence[Phrase]) -> bool:
+    """Nothing but the name of the tracer speaks of uptake: 静脉注射18F-FDG."""
+    said = [p for p in here if p.kind in _DIRECTIONS | _SPREAD | {"CUE", "NEG", "SUV", "ABN"}]
+    return bool(said) and all(p.concept == "cue.tracer" for p in said)
+
+
 class _Judge:
     """Decides on the clauses of one report."""
 
@@ -181,6 +187,8 @@ class _Judge:
         kinds = {p.kind for p in here}
         if not CUE.search(_SCAN.sub("", span.of(self.report.text))):
             return "names the examination"
+        if _names_tracer(here):
+            return "names the tracer"
         if "REF" in kinds:
             return "reference value"
         if "CONTRAST" in kinds:

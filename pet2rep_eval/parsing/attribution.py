@@ -154,7 +154,11 @@ class Reader:
             contrast=self.contrast and not clause.first,
         )
         spoken = frozenset(o for m in self.topic for o in m.organs)
-        groups = [read_group(tokens, c, spoken, first=clause.first) for c in parts if c.rule == "group"]
+        groups = [
+            read_group(tokens, c, spoken, first=clause.first and not self.form)
+            for c in parts
+            if c.rule == "group"
+        ]
         for group in groups:
             for mention in group.mentions:
                 if any(i in reading.compared for i in range(mention.first, mention.last + 1)):
@@ -195,7 +199,7 @@ class Reader:
             tuple(suv),
             sizes,
             rest="REST" in kinds,
-            lesion="LESION" in kinds or "NODE" in kinds or self.heading_lesion,
+            lesion="LESION" in kinds or "NODE" in kinds or "FOCAL" in kinds or self.heading_lesion,
             node="NODE" in kinds,
             finding="FINDING" in kinds,
             reference="REF" in kinds and not (named and "LESION" in kinds),
@@ -497,6 +501,8 @@ def _bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention
             joint = joint or "list"
         break
     if inner:
+        if before and not chinese and tokens[0].kind == "NEG":
+            inner = before + inner  # "neither the valves nor the great vessels"
         return inner + ([m for m in after] if joint == "list" else []), "inside"
     if (
         after
@@ -579,7 +585,11 @@ def _stated(reader: Reader, read: ReadClause) -> bool:
         shared = mentions
         stated += [m for m in mentions if all(m is not s for s in stated)]
     left = [m for m in read.named if all(m is not s for s in stated)]
-    reader.describe(left, read)
+    drafts = reader.describe(left, read)
+    if drafts and read.suv and left[-1].first > max(v.last for v in verdicts):
+        # "normal except for a metastasis in the femoral head (SUVmax 9.1)"
+        reader.last = drafts
+        _by_value(reader, read, read.lesion)
     for mention in stated:
         for draft in mention.drafts.values():
             if read.lesion or read.finding or read.reading.structural:
@@ -832,6 +842,13 @@ def _suv_only(reader: Reader, read: ReadClause) -> bool:
             reader.last = opened or drafts or reader.last
         if not reader.last and mentions:
             reader.last = reader.describe(mentions, read)
+    _by_value(reader, read, lesion)
+    reader.measure(read)
+    return True
+
+
+def _by_value(reader: Reader, read: ReadClause, lesion: bool) -> None:
+    """States what was last spoken of by the SUV alone."""
     sites = load_lexicon().sites
     value = max(v.value for v in read.suv)
     for draft in reader.last:
@@ -842,8 +859,6 @@ def _suv_only(reader: Reader, read: ReadClause) -> bool:
                 draft.rule = "SUV only"
                 suv_tokens = [t for t in read.clause.tokens if t.kind == "SUV"]
                 draft.uptake = (suv_tokens[0].start, suv_tokens[-1].end)
-    reader.measure(read)
-    return True
 
 
 def _described(reader: Reader, read: ReadClause) -> bool:

@@ -346,6 +346,8 @@ def _merged(clauses: list[Clause]) -> Iterator[Clause]:
                 _append(out[-1], clause)
             else:
                 waiting.append(clause)
+        elif not clause.chinese and (clause.first or waiting) and _adjectives(clause):
+            waiting.append(clause)
         elif waiting:
             head = waiting[0]
             for extra in [*waiting[1:], clause]:
@@ -365,6 +367,17 @@ def _merged(clauses: list[Clause]) -> Iterator[Clause]:
     for i, clause in enumerate(out):
         clause.continued = i + 1 < len(out)
     yield from out
+
+
+def _adjectives(clause: Clause) -> bool:
+    """Only adjectives: "hypermetabolic, partially calcified, right hilar nodes" is one phrase."""
+    return (
+        not clause.trailing
+        and all(
+            t.kind in ("HOT", "FINDING", "DEG", "HYPO", "VOID", "UNEVEN", "DIFFUSE") for t in clause.tokens
+        )
+        and not any(t.concept.noun for t in clause.tokens)
+    )
 
 
 def _announces(clause: Clause, out: list[Clause]) -> bool:

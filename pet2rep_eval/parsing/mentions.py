@@ -95,7 +95,7 @@ def read_group(
         token = tokens[i]
         kind, concept = token.kind, token.concept
         if concept.contextual and (
-            (topic and not topic & set(concept.organs) and not (first and concept.organs == ("liver",)))
+            (topic and not topic & set(concept.organs) and not first)
             or (run and not listed and run[-1].organs != concept.organs)
             or any(
                 t.kind == "SITE" and not t.concept.contextual and t.concept.organs != concept.organs

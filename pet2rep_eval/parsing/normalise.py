@@ -126,7 +126,9 @@ def normalise(text: str) -> Normalised:
             elif character == "\n":
                 paragraphs.add(len(origin))
             elif character == "|":
-                out.append(",")
+                # the first cell of a row names what the others are about
+                line = text.rfind("\n", max(0, at - 200), at) + 1
+                out.append(":" if text[line:at].strip(" |") and "|" not in text[line:at].strip(" |") else ",")
                 origin.append(at)
             elif character != "\x00":
                 out.append(character)

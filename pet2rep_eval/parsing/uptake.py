@@ -148,7 +148,7 @@ class _Reader:
         self.cause = False
         self.skip: set[int] = set()
         self.form = self.contrast = False
-        self.named_since = False
+        self.named_since = self.no_new = False
 
     # --- the walk
 
@@ -169,6 +169,8 @@ class _Reader:
         if any(t.kind == "UNCERTAIN" for t in self.tokens):
             self.out.verdicts.clear()
             self.out.uncertain = True
+        if self.no_new:
+            self.out.verdicts = [v for v in self.out.verdicts if not v.negated]
         self.out.contrast = self.contrast
         return self.out
 
@@ -524,7 +526,7 @@ class _Reader:
     # --- comparison
 
     def on_below(self, i: int, token: Token) -> None:
-        self._compare("below", i)
+        self._compare("not above" if token.concept.state is NORMAL else "below", i)
 
     def on_above(self, i: int, token: Token) -> None:
         self._compare("above", i)
@@ -663,6 +665,8 @@ class _Reader:
             return  # like before, like the other findings: no verdict
         if kind == "equal":
             state = NORMAL
+        elif kind == "not above":
+            state = NORMAL
         elif kind == "above":
             state = INCREASED
         else:
@@ -716,6 +720,8 @@ class _Reader:
 
     def on_present(self, i: int, token: Token) -> None:
         self.prior = False
+        if self.neg == i - 1 and token.text in ("new", "新见", "新增", "新发", "新出现"):
+            self.no_new = True  # "no new lesion" states nothing
 
     def on_resolved(self, i: int, token: Token) -> None:
         if self.out.cue or self.earlier_cue or "cue" in self.nouns:
@@ -767,6 +773,15 @@ class _Reader:
             self.out.called_physiological = True
             return
         self.physiological = self.seen_physiological = True
+        last = self.out.verdicts[-1] if self.out.verdicts else None
+        if (
+            last is not None
+            and last.state is INCREASED
+            and i
+            and self.tokens[i - 1].kind == "VERB"
+            and (not token.chinese or self.tokens[i - 1].text == "为")
+        ):
+            self.out.called_physiological = True  # "intense uptake is physiologic"
         if self.open is not None and not self.open.used:
             self.open.physiological = True
 
@@ -946,6 +961,7 @@ class _Reader:
             if self.neg is not None and self.neg < i - 1 and self.neg_used:
                 self._close_stretch(i)
             return
+        self.degree = self.abnormal = self.focal = None
         last = self.out.verdicts[-1] if self.out.verdicts else None
         if self.named_since and self.neg_used and last is not None and token.text not in _SEEN_WORDS:
             self._close_stretch(i)  # a new subject has its verb

@@ -6,17 +6,20 @@ import json
 
 import pytest
 
+from pet2rep_eval import parse_report
 from pet2rep_eval.errors import InputError, UnknownNameError
 from pet2rep_eval.prompts import (
     LANGUAGES,
     VARIANTS,
     describe_prompt,
+    example_reports,
     healthy_report,
     prompt_hash,
     prompt_names,
     render_prompt,
     strip_image_marks,
 )
+from pet2rep_eval.records import UptakeState
 from pet2rep_eval.template import render_template
 from tests.conftest import SHARED, needs_shared
 
@@ -105,3 +108,18 @@ def test_unknown_names_suggest_the_nearest(arguments: tuple[str, str, str], hint
 )
 def test_image_marks_go_with_the_spaces_around_them(text: str, stripped: str) -> None:
     assert strip_image_marks(text) == stripped
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("sex", ["M", "F"])
+def test_the_healthy_report_states_nothing_abnormal(language: str, sex: str) -> None:
+    states = parse_report(healthy_report(language, sex), language=language).states
+    assert {organ for organ, found in states.items() if found != {UptakeState.NORMAL}} == set()
+    assert {"brain", "lungs", "liver", "kidneys", "spine"} <= set(states)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_example_reports_hold_all_states(language: str) -> None:
+    states = [parse_report(text, language=language).states for text in example_reports(language)]
+    stated = {state for found in states for organ in found.values() for state in organ}
+    assert stated == set(UptakeState)

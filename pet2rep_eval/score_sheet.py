@@ -122,6 +122,8 @@ class ScoreSheet:
     environment: Mapping[str, str] = field(default_factory=dict)
     resampling: Resampling | None = None
     """Of the intervals; None where there are none."""
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    """Files and settings, so that the sheet can be computed again."""
 
     @property
     def n(self) -> int:
@@ -174,6 +176,8 @@ class ScoreSheet:
             "provenance": dict(self.provenance),
             "environment": dict(self.environment),
             "resampling": asdict(self.resampling) if self.resampling else None,
+            "inputs": dict(self.inputs),
+            "studies": {study.pair.study_id: fingerprint(study.pair) for study in self.studies},
         }
 
     def to_frame(self) -> pd.DataFrame:
@@ -191,6 +195,12 @@ class ScoreSheet:
                 "flags": ";".join(flag for flag in FLAGS if flag in study.pair.flags),
                 **study.scores,
             }
+
+
+def fingerprint(pair: Pair) -> str:
+    """Hashes of references and prediction (16 hexadecimal digits each) and the outcome of a study."""
+    texts = ("\0".join(pair.references), pair.prediction)
+    return " ".join([*(hashed(text)["sha256"][:16] for text in texts), pair.outcome.value])
 
 
 def _row(row: ClassRow) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pet2rep_eval.cli._inputs import Given, input_options
 from pet2rep_eval.cli._output import (
     FORMATS,
     Grid,
@@ -70,24 +71,7 @@ def output_options(command: Any) -> Any:
 
 
 @click.command(name="score", short_help="Score one or more systems' reports.")
-@click.argument("predictions", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--references", type=click.Path(path_type=Path), help="File of reference reports.")
-@click.option(
-    "--ids",
-    type=click.Path(path_type=Path),
-    help="File of the ids of all studies, so that missing ones count.",
-)
-@click.option(
-    "--protocol", default="pet2rep", show_default=True, help="Organs and classes: a name, or a .toml file."
-)
-@click.option("--profile", default="default", show_default=True, help="Text, words and metric settings.")
-@click.option("--metric", "metrics", multiple=True, help="Only this metric. Can be repeated.")
-@click.option("--system", "systems", multiple=True, help="Name of a system, in the order of PREDICTIONS.")
-@click.option("--id-column", help="Column of the study id.")
-@click.option("--prediction-column", help="Column of the predicted report.")
-@click.option("--reference-column", help="Column of the reference report, in --references if given.")
-@click.option("--references-id-column", help="Column of the study id in --references.")
-@click.option("--lenient", is_flag=True, help="Go past broken lines; their studies count as failed.")
+@input_options
 @click.option(
     "--output",
     "-o",
@@ -96,18 +80,7 @@ def output_options(command: Any) -> Any:
 )
 @output_options
 def command(
-    predictions: tuple[Path, ...],
-    references: Path | None,
-    ids: Path | None,
-    protocol: str,
-    profile: str,
-    metrics: tuple[str, ...],
-    systems: tuple[str, ...],
-    id_column: str | None,
-    prediction_column: str | None,
-    reference_column: str | None,
-    references_id_column: str | None,
-    lenient: bool,
+    given: Given,
     output: Path | None,
     format_: str | None,
     signatures: bool,
@@ -127,46 +100,37 @@ def command(
       pet2rep-eval score outputs.csv --profile petrg-3d --format markdown
       pet2rep-eval score outputs.jsonl --fail-under ce_f1=0.25
     """
-    from pet2rep_eval.alignment import align
-    from pet2rep_eval.datasets import read_ids, read_predictions, read_references
-
-    if len(systems) > len(predictions):
-        raise click.UsageError("There are more --system names than PREDICTIONS.")
-    known = (
-        read_references(references, id_column=references_id_column, reference_column=reference_column)
-        if references
-        else None
-    )
-    studies = read_ids(ids) if ids else None
-    submissions = [
-        read_predictions(
-            path,
-            system=systems[i] if i < len(systems) else None,
-            id_column=id_column,
-            prediction_column=prediction_column,
-            reference_column=None if references else reference_column,
-            lenient=lenient,
-        )
-        for i, path in enumerate(predictions)
-    ]
-    from pet2rep_eval.evaluation import prompt_templates, score_systems
-
-    aligned = [align(submission, known, studies) for submission in submissions]
-    templates = [prompt_templates(submission) for submission in submissions]
-    with progress("Scoring", sum(len(system.pairs) for system in aligned)) as done:
-        sheets = score_systems(
-            aligned,
-            protocol=protocol,
-            profile=profile,
-            metrics=metrics or None,
-            templates=templates,
-            progress=done,
-        )
+    sheets = score_given(given)
     show(sheets, format_, signatures=signatures)
     if output:
         write_results(sheets, output, text=not no_text)
         note(f"Results: {output}{'/' if not str(output).endswith('/') else ''}")
     check_thresholds(sheets, fail_under)
+
+
+def score_given(given: Given) -> list[ScoreSheet]:
+    """The sheets of the systems that were given, each with its inputs."""
+    from dataclasses import replace
+
+    from pet2rep_eval.evaluation import prompt_templates, score_systems
+    from pet2rep_eval.inputs import read_systems
+
+    systems = read_systems(given.sources)
+    with progress("Scoring", sum(len(system.aligned.pairs) for system in systems)) as done:
+        sheets = score_systems(
+            [system.aligned for system in systems],
+            protocol=given.protocol,
+            profile=given.profile,
+            metrics=given.metrics or None,
+            templates=[prompt_templates(system.submission) for system in systems],
+            progress=done,
+            resampling=given.resampling,
+            policy=given.policy,
+        )
+    return [
+        replace(sheet, inputs=given.settings(source))
+        for sheet, source in zip(sheets, given.sources, strict=True)
+    ]
 
 
 def show(sheets: Sequence[ScoreSheet], format_: str | None, *, signatures: bool = False) -> None:

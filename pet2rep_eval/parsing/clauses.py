@@ -198,8 +198,10 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
         if token.kind == "STOP":
             yield from flush(True, at=token.start)
             soft = token.text == ";"
-            if section == "field":
-                section = "findings"
+            if section == "field" or (
+                section == "comparison" and token.start - headings[next_heading - 1].after < 30
+            ):
+                section = "findings"  # "Comparison: none."
         elif token.kind == "COLON":
             if (
                 not current

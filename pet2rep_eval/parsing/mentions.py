@@ -82,151 +82,194 @@ def _is_station(mention: Mention) -> bool:
     return bool(mention.organs) and all(sites[o].station for o in mention.organs)
 
 
+class _GroupReader:
+    """Resolves the tokens of one group, one kind at a time.
+
+    A *run* holds the mentions since the last head noun: a node or a lesion named behind them is said of all of it.
+    """
+
+    def __init__(self, tokens: Sequence[Token], chunk: Chunk, topic: frozenset[str], first: bool) -> None:
+        self.tokens, self.chunk, self.topic, self.first = tokens, chunk, topic, first
+        self.group = Group([], chunk.start, chunk.end - 1)
+        self.run: list[Mention] = []
+        self.side: str | None = None
+        self.place_before = False
+        self.listed = True
+        """The token before was a comma or a joining word."""
+
+    def read(self) -> Group:
+        for i in range(self.chunk.start, self.chunk.end):
+            token = self.tokens[i]
+            kind = "PART" if token.concept.contextual and self._is_mere_part(i) else token.kind
+            if kind == "SIDE":
+                self._side(i)
+            elif kind in ("SITE", "REGION", "HILUM"):
+                self._name(i, kind)
+            elif kind == "PART":
+                self._part(i)
+            elif kind == "PLACE":
+                self.place_before |= token.concept.before
+                if not token.concept.before and self.run:
+                    self.run[-1].place = True
+            elif kind == "NODE":
+                self._node(i)
+            elif kind == "LESION":
+                self._lesion(i)
+            if kind in ("JOIN", "COMMA"):
+                self.listed, self.side = True, None
+            elif kind != "SIDE":
+                self.listed = False
+        return self.group
+
+    def _is_mere_part(self, i: int) -> bool:
+        """ "Cortical" beside the kidney is no brain."""
+        organs = self.tokens[i].concept.organs
+        if self.topic and not self.topic & set(organs) and not self.first:
+            return True
+        if self.run and not self.listed and self.run[-1].organs != organs:
+            return True
+        return any(
+            t.kind == "SITE" and not t.concept.contextual and t.concept.organs != organs for t in self.tokens
+        )
+
+    def _following(self, i: int) -> str:
+        return self.tokens[i + 1].kind if i + 1 < self.chunk.end else ""
+
+    def _side(self, i: int) -> None:
+        token, following = self.tokens[i], self._following(i)
+        if following in ("PART", "") and self.run and self.run[-1].side is None and not self.listed:
+            last = self.run[-1]
+            last.side, last.last, last.end = token.concept.side, i, token.end
+            return
+        if following in ("", "LESION", "PART") and not self.run:
+            self.group.side = self.group.side or token.concept.side
+        self.side = token.concept.side
+
+    def _name(self, i: int, kind: str) -> None:
+        token, concept = self.tokens[i], self.tokens[i].concept
+        following = self._following(i)
+        if kind == "REGION" and (
+            following == "SITE"
+            or (following == "SIDE" and i + 2 < self.chunk.end and self.tokens[i + 2].kind == "SITE")
+        ):
+            return  # 腹部肠管: the region only says where the organ lies
+        last = self.run[-1] if self.run and not self.listed else None
+        if last is not None:
+            if token.text == "附件" and last.organs in (("spine",), ("bones",)):
+                last.last, last.end = i, token.end
+                return
+            if kind == "HILUM" and token.chinese and not last.place:
+                return
+            if (
+                last.organs
+                and last.organs == concept.organs
+                and not (self.side and last.side and self.side != last.side)
+            ):
+                last.last, last.end = i, token.end
+                last.side = last.side or self.side or concept.side
+                last.mass = last.mass and concept.mass
+                self.side = None
+                return
+            if kind == "SITE" and self._is_compound(last, i):
+                # a compound names what stands last: 骨盆骨髓, 胸椎椎旁脂肪, "hilar bile duct"
+                self.side = self.side or last.side
+                self.run.pop()
+                self.group.mentions.remove(last)
+        mention = Mention(
+            concept.organs,
+            concept.regions,
+            concept.side or self.side,
+            token.start,
+            token.end,
+            i,
+            i,
+            concept.nodes,
+            concept.mass,
+            place=kind == "HILUM" or self.place_before,
+            paren=token.paren,
+            inside=token.text.endswith("内") or token.text.startswith("intra"),
+        )
+        if self.side and i > self.chunk.start:
+            mention.start, mention.first = self.tokens[i - 1].start, i - 1
+        self.group.mentions.append(mention)
+        self.run.append(mention)
+        if self.group.node_first:
+            _to_nodes(mention)
+        self.side = None
+
+    def _is_compound(self, last: Mention, i: int) -> bool:
+        token, before = self.tokens[i], self.tokens[i - 1]
+        single = len(token.text) == 1 and before.end - before.start == 1
+        gap = token.start - last.end
+        return (
+            not last.place
+            and not single
+            and before.kind in ("SITE", "PART", "SIDE", "REGION")
+            and gap <= (5 if token.chinese else 2)
+        )
+
+    def _part(self, i: int) -> None:
+        token = self.tokens[i]
+        if not self.run:
+            self.group.part = True
+            self.group.side = self.group.side or token.concept.side
+            return
+        last = self.run[-1]
+        last.side = last.side or token.concept.side
+        last.inside |= token.text == "内" and not self.listed
+        last.last, last.end = i, token.end
+
+    def _node(self, i: int) -> None:
+        token = self.tokens[i]
+        self.group.node = True
+        if not self.run and not self.group.mentions:
+            self.group.node_first = True
+        stations = any(_is_station(m) or m.regions or m.place for m in self.run)
+        adjacent = i > self.chunk.start and self.tokens[i - 1].kind in (
+            "SITE",
+            "REGION",
+            "HILUM",
+            "PLACE",
+            "SIDE",
+            "LESION",
+        )
+        for mention in list(self.run):
+            named = adjacent and (mention is self.run[-1] or not token.chinese)
+            if (
+                _is_station(mention)
+                or mention.regions
+                or mention.place
+                or named
+                or (stations and mention.organs != ("salivary_glands",))
+            ):
+                if stations and not mention.nodes and mention.organs:
+                    self.group.mentions.remove(mention)
+                    continue
+                _to_nodes(mention)
+            mention.last, mention.end = i, token.end
+        self.run = []
+
+    def _lesion(self, i: int) -> None:
+        self.group.lesion = True
+        for mention in self.run:
+            mention.lesion = True
+            if mention.mass and not mention.place:
+                mention.organs = (mention.mass,)
+            if self.tokens[i].concept.fluid and mention.regions:
+                _to_fluid(mention)
+        if self.run and not self.run[-1].place:
+            self.run = []
+
+
 def read_group(
     tokens: Sequence[Token], chunk: Chunk, topic: frozenset[str] = frozenset(), *, first: bool = False
 ) -> Group:
-    """Resolves the tokens of one group into mentions; *topic* holds the organs that the text speaks of."""
-    group = Group([], chunk.start, chunk.end - 1)
-    run: list[Mention] = []
-    side: str | None = None
-    place_before = False
-    listed = True
-    for i in range(chunk.start, chunk.end):
-        token = tokens[i]
-        kind, concept = token.kind, token.concept
-        if concept.contextual and (
-            (topic and not topic & set(concept.organs) and not first)
-            or (run and not listed and run[-1].organs != concept.organs)
-            or any(
-                t.kind == "SITE" and not t.concept.contextual and t.concept.organs != concept.organs
-                for t in tokens
-            )
-        ):
-            kind = "PART"
-        following = tokens[i + 1].kind if i + 1 < chunk.end else ""
-        if kind == "SIDE":
-            if following in ("PART", "") and run and run[-1].side is None and not listed:
-                run[-1].side = concept.side
-                run[-1].last, run[-1].end = i, token.end
-            elif following in ("", "LESION", "PART") and not run:
-                group.side = group.side or concept.side
-                side = concept.side
-            else:
-                side = concept.side
-        elif kind in ("SITE", "REGION", "HILUM"):
-            if kind == "REGION" and following == "SITE":
-                continue
-            if (
-                kind == "REGION"
-                and following == "SIDE"
-                and i + 2 < chunk.end
-                and tokens[i + 2].kind == "SITE"
-            ):
-                continue
-            last = run[-1] if run else None
-            if (
-                last is not None
-                and not listed
-                and last.organs
-                and last.organs == concept.organs
-                and not (side and last.side and side != last.side)
-            ):
-                last.last, last.end = i, token.end
-                last.side = last.side or side or concept.side
-                if not last.mass or not concept.mass:
-                    last.mass = None
-                last.place = last.place and False
-            else:
-                if (
-                    last is not None
-                    and not listed
-                    and last.place is False
-                    and kind == "HILUM"
-                    and token.chinese
-                ):
-                    side = None
-                    listed = False
-                    continue
-                mention = Mention(
-                    concept.organs,
-                    concept.regions,
-                    concept.side or side,
-                    tokens[i].start,
-                    token.end,
-                    i,
-                    i,
-                    concept.nodes,
-                    concept.mass,
-                    place=kind == "HILUM" or place_before,
-                    paren=token.paren,
-                )
-                if side and i > chunk.start:
-                    mention.start, mention.first = tokens[i - 1].start, i - 1
-                group.mentions.append(mention)
-                run.append(mention)
-                mention.inside = token.text.endswith("内") or token.text.startswith("intra")
-            if group.node_first and group.mentions:
-                _to_nodes(group.mentions[-1])
-            side = None
-        elif kind == "PART":
-            if run:
-                if concept.side and run[-1].side is None:
-                    run[-1].side = concept.side
-                if token.text in ("内", "intra") and not listed:
-                    run[-1].inside = True
-                run[-1].last, run[-1].end = i, token.end
-            else:
-                group.part = True
-                group.side = group.side or concept.side
-        elif kind == "PLACE":
-            if concept.before:
-                place_before = True
-            elif run:
-                run[-1].place = True
-        elif kind == "NODE":
-            group.node = True
-            stations = [m for m in run if _is_station(m) or m.regions or m.place]
-            if stations:
-                for mention in [m for m in run if not m.nodes and m.organs]:
-                    run.remove(mention)
-                    group.mentions.remove(mention)
-            adjacent = i - 1 >= chunk.start and tokens[i - 1].kind in (
-                "SITE",
-                "REGION",
-                "HILUM",
-                "PLACE",
-                "SIDE",
-                "LESION",
-            )
-            if not run and not group.mentions:
-                group.node_first = True
-            for mention in run:
-                if (
-                    _is_station(mention)
-                    or mention.regions
-                    or mention.place
-                    or mention.nodes == ()
-                    or (adjacent and (mention is run[-1] or not token.chinese))
-                ):
-                    _to_nodes(mention)
-                mention.last, mention.end = i, token.end
-            if run:
-                run = []
-        elif kind == "LESION":
-            group.lesion = True
-            adjacent_place = run and run[-1].place
-            for mention in run:
-                mention.lesion = True
-                if mention.mass and not mention.place:
-                    mention.organs = (mention.mass,)
-                if concept.fluid and mention.regions:
-                    _to_fluid(mention)
-            if run and not adjacent_place:
-                run = []
-        listed = kind in ("JOIN", "COMMA")
-        if listed:
-            side = None
-    return group
+    """Resolves the tokens of one group into mentions.
+
+    *topic* holds the organs that the text speaks of; *first*: the clause begins a sentence, so that a part can name
+    its organ anew.
+    """
+    return _GroupReader(tokens, chunk, topic, first).read()
 
 
 def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 
 from pet2rep_eval.cli import group
 from pet2rep_eval.template import render_template
+from tests.inference.chat_server import chat_server
 from tests.inference.studies import rows, write_studies
 
 
@@ -167,3 +169,28 @@ def test_twenty_kills_of_a_real_model_lose_and_repeat_nothing(
     model = build_tiny_model("llava", tmp_path / "model", ["请根据图像书写报告。病例0123456789"], seed=1)
     options = ("--max-new-tokens", "16", "--batch-size", "4")
     kill_and_resume(tmp_path, f"transformers:{model}", 20, 200, 7, *options)
+
+
+def test_a_terminal_shows_a_bar_with_tokens_per_second(tmp_path: Path) -> None:
+    prompts = write_studies(tmp_path, 6)
+    with chat_server({"study-005": ["400"]}, delay=0.05) as server:
+        command = [sys.executable, "-m", "pet2rep_eval", "generate", str(prompts), "--model", "openai:mine"]
+        ours, theirs = os.openpty()
+        process = subprocess.Popen(
+            [*command, "--base-url", server.url, "-o", str(tmp_path / "out.jsonl")],
+            stderr=theirs,
+            env=os.environ | {"COLUMNS": "120", "TERM": "xterm"},
+        )
+        os.close(theirs)
+        shown = b""
+        try:
+            while part := os.read(ours, 4096):
+                shown += part
+        except OSError:  # the other end is closed
+            pass
+        finally:
+            os.close(ours)
+        assert process.wait(timeout=30) == 1
+    assert b"tokens/s" in shown
+    assert b"1 failed" in shown
+    assert b"6/6" in shown

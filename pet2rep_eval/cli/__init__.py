@@ -14,10 +14,14 @@ COMMANDS: dict[str, str] = {
     "demo": "Score four bundled systems against bundled references.",
     "parse": "Read reports into organ-wise statements.",
     "score": "Score one or more systems' reports.",
+    "compare": "Rank systems, with intervals, paired tests and baselines.",
+    "verify": "Recompute results, or say why two results differ.",
     "check": "Tell whether a submission can be scored.",
     "lexicon": "Check, grow and export the vocabulary.",
     "prepare": "Turn PET/CT studies into key slices and prompts.",
     "generate": "Let a model write reports for prompts.",
+    "run": "Prepare, generate, score and compare, as a configuration says.",
+    "init": "Write a commented configuration for run.",
 }
 """Sub-command → one-line help. ``pet2rep_eval.cli.<name>`` holds ``command``, a click command."""
 
@@ -48,7 +52,9 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.command(
+    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 @click.version_option(__version__, prog_name="pet2rep-eval")
 @click.option("--quiet", is_flag=True, help="No progress and no notes on stderr.")
 @click.option("--no-color", is_flag=True, help="No colours.")

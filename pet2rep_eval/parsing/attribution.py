@@ -90,6 +90,8 @@ class Reader:
         self.change = False
         self.contrast = self.form = self.after_heading = False
         self.heading_lesion = self.sentence_start = False
+        self.announced: list[Verdict] = []
+        """What a line that ends in a colon says of the list below it."""
         self.sentence = 0
         self.earlier: list[tuple[Draft, Verdict, tuple[int, int]]] = []
         """What the sentence says of an earlier study, in case it says nothing of the present one."""
@@ -136,6 +138,10 @@ class Reader:
                 self.rule = name
                 break
         self.sentence_start = False
+        if clause.colon and not read.named and read.reading.verdicts:
+            self.announced = [v for v in read.reading.verdicts if not v.bare]
+        elif read.reading.verdicts or clause.heading:
+            self.announced = []
         self.inherits_cue = read.reading.cue_at_end
         self.sentence_cue = self.sentence_cue or read.reading.cue
         self.change = self.change or read.reading.change
@@ -152,6 +158,7 @@ class Reader:
             change=self.change and not clause.first,
             form=self.form and clause.section != "structure",
             contrast=self.contrast and not clause.first,
+            about=frozenset(o for m in self.topic for o in m.organs),
         )
         spoken = frozenset(o for m in self.topic for o in m.organs)
         groups = [
@@ -240,6 +247,10 @@ class Reader:
                 aside = bool(concrete) and self.sentence_topic and len(everything) == 1
             elif involve is not None and concrete and (self.sentence_topic or at > involve):
                 aside = at > involve or len(everything) == 1
+                if clause.tokens[involve].text == "邻近" and any(
+                    k in ("VERB", "CUE", "HOT") for k in kinds[mention.last + 1 :]
+                ):
+                    aside = False  # 邻近脑池摄取增高: the neighbour is the subject
             else:
                 aside = False
             if aside:
@@ -677,6 +688,18 @@ def _carried(reader: Reader, read: ReadClause) -> list[Mention]:
     return topic
 
 
+def _announced(reader: Reader, read: ReadClause) -> bool:
+    """A member of a list whose head said it: "The following sites are hypermetabolic:"."""
+    if not reader.announced or not read.named or read.reading.verdicts or not read.clause.first:
+        return False
+    for verdict in reader.announced:
+        reader.state(read.named, Verdict(verdict.state, 0, 0, verdict.degree), read, "announced")
+    last = reader.last
+    reader.set_topic(read.named, read)
+    reader.last = last
+    return True
+
+
 def _likewise(reader: Reader, read: ReadClause) -> bool:
     """ "as do the spleen and pancreas": what was just said holds here too; "the left is not": it does not."""
     if read.reading.verdicts or not reader.last or read.suv:
@@ -794,7 +817,8 @@ def _called_physiological(reader: Reader, read: ReadClause) -> bool:
     if not (reading.called_physiological or (reading.physiological and not read.named)):
         return False
     tokens = read.clause.tokens
-    kinds = [t.kind for t in tokens]
+    instead = next((i for i, t in enumerate(tokens) if t.kind == "INSTEAD"), len(tokens))
+    kinds = [t.kind for t in tokens[:instead]]
     other = (
         any(k == "BENIGN" for k in kinds)
         or any(t.concept.alternative for t in tokens if t.kind == "JOIN")
@@ -804,11 +828,11 @@ def _called_physiological(reader: Reader, read: ReadClause) -> bool:
     if not (other or doubtful):
         if reading.verdicts:
             for verdict in reading.verdicts:
-                if verdict.state is INCREASED:
+                if verdict.state is not UptakeState.ABSENT:
                     verdict.state, verdict.degree, verdict.activity = NORMAL, None, False
             return False
         for draft in reader.last:
-            if draft.state is INCREASED:
+            if draft.state in (INCREASED, UptakeState.DECREASED):
                 draft.state, draft.degree, draft.rule = NORMAL, None, "called physiological"
         if reading.physiological and reader.topic and not any(d.state for d in reader.last):
             at = next(i for i, t in enumerate(read.clause.tokens) if t.kind == "PHYS")
@@ -861,6 +885,12 @@ def _by_value(reader: Reader, read: ReadClause, lesion: bool) -> None:
                 draft.uptake = (suv_tokens[0].start, suv_tokens[-1].end)
 
 
+def _is_open(topic: list[Mention]) -> bool:
+    """The topic is described and still waits for its uptake."""
+    drafts = [d for m in topic for d in m.drafts.values()]
+    return bool(drafts) and all(d.state is None for d in drafts)
+
+
 def _described(reader: Reader, read: ReadClause) -> bool:
     """A clause about structure: its places become the topic."""
     if read.named:
@@ -875,6 +905,14 @@ def _described(reader: Reader, read: ReadClause) -> bool:
             and not read.clause.first
         ):
             return True
+        kinds = {t.kind for t in read.clause.tokens}
+        if not read.clause.first and _is_open(reader.topic):
+            if "SYM" in kinds and not kinds & {"LESION", "FINDING", "NODE"}:
+                return True  # 两侧腭扁桃体对称: a remark, the sentence goes on about its subject
+            if all(m.organs == ("spine",) for m in mentions) and all(
+                m.organs == ("bones",) for m in reader.topic
+            ):
+                mentions = [*reader.topic, *mentions]  # the spine is one of the bones
         reader.set_topic(mentions, read)
         reader.last = [d for m in mentions for d in m.drafts.values()]
         reader.measure(read)
@@ -919,6 +957,7 @@ RULES: tuple[tuple[str, Rule], ...] = (
     ("called physiological", _called_physiological),
     ("seen earlier", _seen_earlier),
     ("stated", _stated),
+    ("announced", _announced),
     ("likewise", _likewise),
     ("remainder", _remainder),
     ("carried", _carry),

@@ -33,6 +33,8 @@ class Clause:
     continued: bool = field(default=False)
     """The sentence goes on after it."""
 
+    colon: bool = False
+    """A colon stands behind it."""
     soft: bool = False
     """Only a semicolon stands before it."""
     trailing: bool = False
@@ -64,6 +66,9 @@ _NUMBERING = re.compile(
 _SCRIPTS = re.compile(r"[\u3400-\u9fff]+|[a-z0-9/&' -]*[a-z0-9]")
 
 
+_DOTTED = re.compile(r"\s*([a-z][a-z/& ]{3,40})\.(?=\s)")
+
+
 def _section_of(name: str) -> str | None:
     """The section that a heading opens; both halves of a bilingual heading must know it."""
     headings = load_lexicon().headings
@@ -88,6 +93,10 @@ def find_headings(normalised: Normalised) -> list[Heading]:
         if section and len(text[start:end].strip()) <= 60:
             at = start + line.find(name)
             found[at] = Heading(section, at, at + len(name), end)
+    for start in starts:
+        match = _DOTTED.match(text, start)
+        if match and (section := _section_of(match.group(1).strip())):
+            found[match.start(1)] = Heading(section, match.start(1), match.end(1), match.end())
     position = text.find(":")
     while position >= 0:
         low = max(0, position - 40)
@@ -153,6 +162,7 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
             gap = normalised.text[current[-1].end : at].strip(" )") if at > current[-1].end else ""
             clause.trailing = any(c.isalpha() for c in gap)
             clause.heading = colon and first and _names_only(current)
+            clause.colon = colon
             clause.continued = not ends_sentence
             pending.append(clause)
             current = []
@@ -348,7 +358,11 @@ def _merged(clauses: list[Clause]) -> Iterator[Clause]:
                 _append(out[-1], clause)
             else:
                 waiting.append(clause)
-        elif not clause.chinese and (clause.first or waiting) and _adjectives(clause):
+        elif (
+            not clause.chinese
+            and (clause.first or waiting)
+            and (_adjectives(clause) or (not waiting and _participle(clause)))
+        ):
             waiting.append(clause)
         elif waiting:
             head = waiting[0]
@@ -379,6 +393,15 @@ def _adjectives(clause: Clause) -> bool:
             t.kind in ("HOT", "FINDING", "DEG", "HYPO", "VOID", "UNEVEN", "DIFFUSE") for t in clause.tokens
         )
         and not any(t.concept.noun for t in clause.tokens)
+    )
+
+
+def _participle(clause: Clause) -> bool:
+    """ "Showing no uptake above that of muscle, the nodule in the breast …" """
+    return (
+        clause.tokens[0].kind == "VERB"
+        and clause.tokens[0].text.endswith("ing")
+        and not any(t.kind in ("SITE", "REGION") for t in clause.tokens if t.kind != "REF")
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -82,6 +83,9 @@ def _is_station(mention: Mention) -> bool:
     return bool(mention.organs) and all(sites[o].station for o in mention.organs)
 
 
+_NODE_WORD = re.compile(r"淋巴结$|\bnod(?:es?|al)\b|adenopathy")
+
+
 class _GroupReader:
     """Resolves the tokens of one group, one kind at a time.
 
@@ -105,6 +109,8 @@ class _GroupReader:
                 self._side(i)
             elif kind in ("SITE", "REGION", "HILUM"):
                 self._name(i, kind)
+                if _NODE_WORD.search(token.text):
+                    self._node(i)
             elif kind == "PART":
                 self._part(i)
             elif kind == "PLACE":

@@ -178,6 +178,8 @@ def normalise(text: str) -> Normalised:
                 origin.append(start + match.group().index("】"))
             else:
                 plain(start, end)
+        elif kind == "tag" and match.group().strip("</>").lower() in load_lexicon().phrases:
+            plain(start + 1, end - 1)  # 〈normal〉: a bracket, no markup
         elif kind in ("block", "rule", "think", "fence", "bullet", "hash", "tag"):
             paragraphs.add(len(origin))
         elif kind == "hl7":

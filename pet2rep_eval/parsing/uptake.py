@@ -27,11 +27,6 @@ _NOUNS = frozenset({"CUE", "STRUCT", "LESION", "NODE", "FINDING", "HOT"})
 _REFERENCE_ORGANS = frozenset({"liver", "great_vessels", "mediastinal_hilar_lymph_nodes", "spleen", "heart"})
 
 
-def _is_reference(token: Token) -> bool:
-    """An organ that lesions are compared with: to be colder than it is no defect."""
-    return not _REFERENCE_ORGANS.isdisjoint(token.concept.organs)
-
-
 @dataclass(slots=True)
 class Verdict:
     """A statement about uptake inside a clause; ``first`` and ``last`` are token indices, inclusive."""
@@ -95,6 +90,7 @@ class _Open:
     spread: bool = False
     prior: bool = False
     symmetric: bool = False
+    uneven: bool = False
     used: bool = False
 
 
@@ -106,17 +102,26 @@ def read(
     change: bool = False,
     form: bool = False,
     contrast: bool = False,
+    about: frozenset[str] = frozenset(),
 ) -> Reading:
     """Reads a clause.
 
     *inherits_cue*: the clause before ended on a word for uptake, so a lone direction is about uptake.
     *earlier_cue*: the sentence spoke of uptake before this clause. *change*: it compares with an earlier study.
     *form*: the clause fills a field of a form, so that a lone direction is about uptake. *contrast*: the sentence
-    speaks of contrast agent.
+    speaks of contrast agent. *about*: the organs that the text speaks of, so that "colder than the liver" said of a
+    liver lesion is a defect and said of a node is not.
     """
     reader = _Reader(tokens, inherits_cue, earlier_cue)
     reader.change, reader.form, reader.contrast = change, form, contrast
+    reader.about = about | frozenset(o for t in _before_comparison(tokens) for o in t.concept.organs)
     return reader.run()
+
+
+def _before_comparison(tokens: Sequence[Token]) -> Sequence[Token]:
+    """The tokens before the first word that compares."""
+    at = next((i for i, t in enumerate(tokens) if t.kind in ("BELOW", "ABOVE", "EQUAL", "AGAINST")), 0)
+    return tokens[:at]
 
 
 class _Reader:
@@ -148,15 +153,23 @@ class _Reader:
         self.cause = False
         self.skip: set[int] = set()
         self.form = self.contrast = False
-        self.named_since = self.no_new = False
+        self.about: frozenset[str] = frozenset()
+        self.named_since = self.no_new = self.instead = self.valued = False
+
+    def _is_reference(self, token: Token) -> bool:
+        """What lesions elsewhere are compared with: to be colder than it is no defect."""
+        organs = frozenset(token.concept.organs)
+        if token.kind == "REF":
+            return True
+        return not _REFERENCE_ORGANS.isdisjoint(organs) and self.about.isdisjoint(organs)
 
     # --- the walk
 
     def run(self) -> Reading:
         for i, token in enumerate(self.tokens):
-            if i in self.skip:
+            if i in self.skip or (token.kind == "EVEN" and i in self.out.compared):
                 continue
-            if self.cause and token.kind not in ("PHYS", "BUT", "JOIN"):
+            if self.cause and token.kind not in ("PHYS", "BUT", "JOIN", "URINE"):
                 if token.kind == "COMMA" or (token.kind in ("NEG", "VERB") and not token.chinese):
                     self.cause = False
                 else:
@@ -458,7 +471,8 @@ class _Reader:
                 self.nouns = set()
             self._reset_modifiers()
             return
-        if self.earlier_cue and token.chinese and token.kind in ("UP", "DOWN", "COLD") and not self.inherited:
+        lone = token.kind in ("UP", "DOWN") or "缺损" in token.text
+        if self.earlier_cue and token.chinese and lone and not self.inherited:
             self._emit(state, i, i, negated, degree=degree)
             self._reset_modifiers()
             return
@@ -478,7 +492,10 @@ class _Reader:
             if (
                 self.tokens[i].kind == "COLD"
                 and opened.negated
-                and any(t.kind in ("OF", "COMMA") for t in self.tokens[opened.last : i])
+                and (
+                    self.tokens[i].paren != self.tokens[opened.last].paren
+                    or any(t.kind in ("OF", "COMMA") for t in self.tokens[opened.last : i])
+                )
             ):
                 opened.negated = negated = False  # 无摄取的缺损区
             negated = negated or opened.negated
@@ -545,7 +562,11 @@ class _Reader:
             ):
                 # "increased relative to liver": the verdict stands, what it is compared with is no subject
                 last = self.out.verdicts[-1]
-                if last.state is DECREASED and target == "reference":
+                if (
+                    last.state is DECREASED
+                    and target == "reference"
+                    and any(t.text in ("lower", "less", "low") for t in self.tokens[last.first : i])
+                ):
                     last.state = NORMAL
                 return
             self.comparison = ("against", i)
@@ -584,9 +605,9 @@ class _Reader:
                 if kind == "SURROUND":
                     found = "surround"
                 elif kind == "REF" or (kind in ("SITE", "REGION") and found is None):
-                    found = found or (
-                        "reference" if kind == "REF" or _is_reference(self.tokens[j]) else "side"
-                    )
+                    found = found or ("reference" if self._is_reference(self.tokens[j]) else "side")
+                elif kind == "PART" and found is None and self.tokens[j].chinese:
+                    found = "side"
                 elif kind == "EVEN" and found is None:
                     found = "surround"
                 elif kind == "SIDE" and found is None:
@@ -621,7 +642,7 @@ class _Reader:
             if token.kind == "SURROUND":
                 found = "surround"
             elif token.kind in ("REF", "SITE", "REGION") and found is None:
-                found = "reference" if token.kind == "REF" or _is_reference(token) else "side"
+                found = "reference" if self._is_reference(token) else "side"
             elif token.kind == "SIDE" and found is None:
                 found = "side"
             elif token.kind not in ("PART", "CUE", "DEG", "OF", "PLACE", "EVEN"):
@@ -643,8 +664,12 @@ class _Reader:
             if self.open is not None and not self.open.used:
                 self._conclude(INCREASED, i, False, None)
             return
-        spoken = any(
-            w in self.tokens[i].text for w in ("intense", "avid", "hypermetabolic", "hotter", "colder")
+        spoken = (
+            self.valued
+            or any(self.tokens[j].kind == "REF" for j in self.out.compared)
+            or any(
+                w in self.tokens[i].text for w in ("intense", "avid", "hypermetabolic", "hotter", "colder")
+            )
         )
         if not (self.nouns & {"cue"} or self.earlier_cue or self.open is not None or self.out.cue or spoken):
             if "CUE" in ahead:
@@ -769,8 +794,12 @@ class _Reader:
             last.last = i
 
     def on_phys(self, i: int, token: Token) -> None:
-        if self.cause:
-            self.out.called_physiological = True
+        if self.cause or self.instead:
+            if not self.instead and not (self.neg is not None and not self.neg_used):
+                self.out.called_physiological = True
+            return
+        if self.neg is not None and self.neg == i - 1:
+            self.neg_used = True  # "is not physiological"
             return
         self.physiological = self.seen_physiological = True
         last = self.out.verdicts[-1] if self.out.verdicts else None
@@ -800,6 +829,9 @@ class _Reader:
             self.abnormal = i
             return
         negated = self._negated()
+        if following == "IN" and any(t.kind == "STRUCT" for t in self.tokens[j : j + 3]):
+            self.out.structural = True  # "no abnormalities in size or density"
+            return
         if "cue" in self.nouns:
             self._conclude(INCREASED, i, negated, None)
         elif "struct" in self.nouns:
@@ -817,6 +849,7 @@ class _Reader:
     def on_uneven(self, i: int, token: Token) -> None:
         if self.open is not None and not self.open.used:
             self.open.spread = True
+            self.open.uneven = token.kind == "UNEVEN"
 
     def on_diffuse(self, i: int, token: Token) -> None:
         self.on_uneven(i, token)
@@ -824,7 +857,16 @@ class _Reader:
     def on_sym(self, i: int, token: Token) -> None:
         if self.open is not None and not self.open.used and "cue" in self.nouns:
             self.open.spread = True
-        elif self.pending is None and self._next_kind(i) in ("CUE", "DEG", "PHYS", "FOCAL", "DIFFUSE"):
+        elif self.pending is None and self._next_kind(i) in (
+            "CUE",
+            "DEG",
+            "PHYS",
+            "FOCAL",
+            "DIFFUSE",
+            "SIDE",
+            "SITE",
+            "PART",
+        ):
             self.spread = self.symmetric = True
         elif "struct" in self.nouns:
             self.out.structural = True
@@ -880,6 +922,9 @@ class _Reader:
         self.on_lesion(i, token)
 
     def on_urine(self, i: int, token: Token) -> None:
+        if self.cause:
+            self.out.called_physiological = True
+            return
         following = self._next_kind(i)
         if (
             following in ("CUE", "HOT")
@@ -975,6 +1020,12 @@ class _Reader:
                 self.open.negated = True
                 self.neg_used = True
 
+    def on_instead(self, i: int, token: Token) -> None:
+        self.instead = self.cause = True
+
+    def on_suv(self, i: int, token: Token) -> None:
+        self.valued = True
+
     def on_cause(self, i: int, token: Token) -> None:
         self.cause = True
 
@@ -997,9 +1048,9 @@ class _Reader:
             verdict.negated = verdict.no_uptake = True
         elif opened.physiological or (opened.symmetric and not opened.focal and not opened.abnormal):
             self._emit(NORMAL, first, last, False)
-        elif opened.abnormal or opened.degree or opened.focal:
+        elif opened.abnormal or opened.degree or (opened.focal and not opened.uneven):
             self._emit(INCREASED, first, last, False, degree=opened.degree)
-        elif opened.spread:
+        elif opened.spread or (opened.focal and opened.uneven):
             self._emit(NORMAL, first, last, False).spread = True
         elif self.tokens[last].text == "显影":
             self._emit(NORMAL, first, last, False).spread = True

@@ -46,6 +46,7 @@ class Draft:
     bare: bool = False
     spread: bool = False
     no_uptake: bool = False
+    activity: bool = False
     sentence: int = 0
 
 
@@ -393,11 +394,11 @@ class Reader:
                 draft = mention.drafts.get(key)
                 if (
                     draft is not None
-                    and draft.spread
                     and draft.sentence == self.sentence
                     and not verdict.spread
+                    and (draft.spread or (draft.no_uptake and state is UptakeState.ABSENT))
                 ):
-                    draft.state = None
+                    draft.state = None  # the later word says more
                 if draft is None or draft.state is not None:
                     if (
                         draft is not None
@@ -412,7 +413,7 @@ class Reader:
                 draft.state, draft.degree, draft.uptake, draft.rule = state, verdict.degree, span, rule
                 draft.bare = verdict.bare
                 draft.spread, draft.sentence = verdict.spread, self.sentence
-                draft.no_uptake = verdict.no_uptake
+                draft.no_uptake, draft.activity = verdict.no_uptake, verdict.activity
                 if verdict.state is not state:
                     draft.degree = None
                 draft.suv += [v for v in read.suv]
@@ -528,12 +529,20 @@ def _bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention
             return after, "located"
         return after, "attributive"
     if before:
+        last = before[-1]
+        if tokens[verdict.first].paren and not last.paren and len(before) > 1 and not chinese:
+            return [last], "direct"
         return before, "direct"
     if after and chinese and index == 0:
         return after, "attributive"
     if after and not chinese:
         return after, "attributive"
     return [], ""
+
+
+def _next_name(read: ReadClause, mention: Mention) -> int:
+    """Index of the first token of the next name in the clause."""
+    return min((m.first for m in read.named if m.first > mention.last), default=len(read.clause.tokens))
 
 
 def _predicated(tokens: Sequence[Token], verdict: Verdict) -> bool:
@@ -595,12 +604,13 @@ def _stated(reader: Reader, read: ReadClause) -> bool:
         reader.state(mentions, verdict, read, "remainder" if read.rest else how)
         shared = mentions
         stated += [m for m in mentions if all(m is not s for s in stated)]
-    left = [m for m in read.named if all(m is not s for s in stated)]
+    left = [m for m in read.named if not m.place and all(m is not s for s in stated)]
     drafts = reader.describe(left, read)
-    if drafts and read.suv and left[-1].first > max(v.last for v in verdicts):
+    for mention in left:
         # "normal except for a metastasis in the femoral head (SUVmax 9.1)"
-        reader.last = drafts
-        _by_value(reader, read, read.lesion)
+        if any(t.kind == "SUV" for t in read.clause.tokens[mention.last + 1 : _next_name(read, mention)]):
+            reader.last = [d for d in drafts if d in mention.drafts.values()]
+            _by_value(reader, read, read.lesion)
     for mention in stated:
         for draft in mention.drafts.values():
             if read.lesion or read.finding or read.reading.structural:
@@ -750,6 +760,19 @@ def _remainder(reader: Reader, read: ReadClause) -> bool:
     return True
 
 
+def _uncertain(reader: Reader, read: ReadClause) -> bool:
+    """It cannot be judged: a bare mention of activity in the same sentence is taken back."""
+    if not read.reading.uncertain:
+        return False
+    for draft in reader.last:
+        if draft.activity and draft.sentence == reader.sentence:
+            draft.state, draft.uptake, draft.rule = None, None, "described"
+    if read.named:
+        reader.describe(read.named, read)
+        reader.set_topic(read.named, read)
+    return True
+
+
 def _carry(reader: Reader, read: ReadClause) -> bool:
     """A verdict in a clause without a place of its own: the topic, or the region of the heading."""
     if read.named or not read.reading.verdicts:
@@ -845,10 +868,10 @@ def _suv_only(reader: Reader, read: ReadClause) -> bool:
     if not read.suv or read.reading.verdicts:
         return False
     if read.named:
+        lesion = read.lesion or read.finding or (reader.topic_lesion and not read.clause.first)
         drafts = reader.describe(read.named, read)
         reader.set_topic(read.named, read)
         reader.last = drafts
-        lesion = read.lesion or read.finding
     elif read.places and not reader.topic:
         return True
     else:
@@ -955,6 +978,7 @@ Rule = Callable[[Reader, ReadClause], bool]
 RULES: tuple[tuple[str, Rule], ...] = (
     ("reference value", _reference_value),
     ("called physiological", _called_physiological),
+    ("cannot be judged", _uncertain),
     ("seen earlier", _seen_earlier),
     ("stated", _stated),
     ("announced", _announced),

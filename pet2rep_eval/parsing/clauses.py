@@ -121,13 +121,21 @@ def find_headings(normalised: Normalised) -> list[Heading]:
     return sorted(found.values(), key=lambda h: h.start)
 
 
+def _names_field(token: Token, normalised: Normalised) -> bool:
+    """A name and a colon: a field of a form begins."""
+    if token.kind not in ("SITE", "REGION", "HILUM", "SIDE"):
+        return False
+    colon = normalised.text.find(":", token.start, token.start + 16)
+    return colon >= 0 and not any(x in normalised.text[token.start : colon] for x in "。,;.")
+
+
 _LINKING = frozenset("NEG DEG ABN JOIN SIDE COMMA AGAINST BELOW ABOVE IN OF VERB CAUSE PHYS UP FOCAL".split())
 _ENDING = frozenset("STOP COLON".split())
 
 
-def _hard_break(before: Token | None, after: Token, paragraph: bool) -> bool:
+def _hard_break(before: Token | None, after: Token, paragraph: bool, names_field: bool) -> bool:
     """Whether a line break between two tokens ends a sentence."""
-    if before is None or paragraph:
+    if before is None or paragraph or names_field:
         return True
     if before.kind in _ENDING:
         return True
@@ -194,7 +202,7 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
             crossed = True
             strong |= marks[mark] in normalised.paragraphs
             mark += 1
-        if crossed and _hard_break(previous, token, strong):
+        if crossed and _hard_break(previous, token, strong, _names_field(token, normalised)):
             bare_line = bool(current) and first and not pending and _names_only(current)
             if bare_line and not normalised.text[current[-1].end : token.start].strip():
                 yield from flush(False, colon=True)
@@ -296,7 +304,7 @@ _SEEN = frozenset(
 def _bare(clause: Clause) -> bool:
     """It only names places ("hilar or axillary nodes are identified")."""
     tokens = clause.tokens
-    if clause.trailing or tokens[0].kind == "VERB":
+    if clause.trailing or tokens[0].kind == "VERB" or any(t.concept.fluid for t in tokens):
         return False
     if clause.chinese and any(t.kind in ("LESION", "NODE") for t in tokens):
         return False

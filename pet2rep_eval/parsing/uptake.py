@@ -21,6 +21,7 @@ _DIRECT = {"HOT": INCREASED, "HYPO": DECREASED, "VOID": ABSENT}
 _SEEN_WORDS = frozenset(
     "seen noted identified visualized visualised found observed evident present detected appreciated visible depicted demonstrated confirmed".split()
 )
+_TRACER_WORDS = ("放射性", "fdg", "示踪", "显像", "代谢", "metabol", "avid")
 _NOUNS = frozenset({"CUE", "STRUCT", "LESION", "NODE", "FINDING", "HOT"})
 
 
@@ -323,7 +324,9 @@ class _Reader:
     def _direct(self, i: int, token: Token) -> None:
         state = _DIRECT[token.kind]
         noun = token.concept.noun
-        if self.contrast and not (self.open is not None or self.out.cue):
+        if self.contrast and not (
+            self.open is not None or self.out.cue or any(w in token.text for w in _TRACER_WORDS)
+        ):
             return
         if (
             token.kind == "VOID"
@@ -681,7 +684,8 @@ class _Reader:
                     else DECREASED
                 )
                 self.pending = (state, i, self._negated(), self._degree_for(i), False)
-                self.out.compared.clear()
+                self.skip = {j for j in self.out.compared if self.tokens[j].kind == "EVEN"}
+                self.out.compared -= {j for j in self.out.compared if j > i and self.tokens[j].kind == "CUE"}
             return
         if self.comparison is not None:
             self.comparison = None

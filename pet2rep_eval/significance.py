@@ -118,9 +118,9 @@ def _bca_levels(
     from scipy.special import ndtr, ndtri
 
     # The mean of < and <= is what scipy takes, since discrete scores tie with their value.
-    below = (np.count_nonzero(resampled < value) + np.count_nonzero(resampled <= value)) / (
-        2 * len(resampled)
-    )
+    tie = _TOLERANCE * max(1.0, abs(value))
+    sides = np.count_nonzero(resampled < value - tie), np.count_nonzero(resampled <= value + tie)
+    below = sum(sides) / (2 * len(resampled))
     if not 0.0 < below < 1.0:
         return None
     bias = ndtri(below)

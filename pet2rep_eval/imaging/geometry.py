@@ -30,7 +30,8 @@ def canonical(image: Any) -> Any:
     sitk = require("SimpleITK")
     if image.GetDimension() != 3:
         raise ImagingError(f"A volume of three dimensions is needed, this has {image.GetDimension()}.")
-    return sitk.DICOMOrient(image, "LAS")
+    code = sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(image.GetDirection())
+    return image if code == "LAS" else sitk.DICOMOrient(image, "LAS")
 
 
 def voxels(image: Any) -> Voxels:
@@ -110,7 +111,7 @@ def zscore(ct: Voxels, inside: Voxels | None = None) -> tuple[Voxels, str]:
 
 @dataclass(frozen=True)
 class Study:
-    """A PET volume in SUV and a CT, both canonical. The CT keeps its own grid until a plane needs it."""
+    """A canonical PET volume in SUV, and a CT that keeps its own grid until a plane needs it."""
 
     suv: Any
     ct: Any
@@ -118,7 +119,7 @@ class Study:
     @classmethod
     def of(cls, suv: Any, ct: Any) -> Study:
         """From volumes as they were read. Raises ImagingError where they do not overlap."""
-        study = cls(canonical(suv), canonical(ct))
+        study = cls(canonical(suv), ct)
         low, high = _bounds(study.suv)
         other_low, other_high = _bounds(study.ct)
         shared = np.minimum(high, other_high) - np.maximum(low, other_low)

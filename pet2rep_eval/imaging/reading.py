@@ -8,7 +8,7 @@ import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,10 @@ class SuvVolume:
     """SimpleITK image, float32, in the geometry of the file."""
     conversion: SuvConversion
     frame_of_reference: str = ""
+    sex: str = ""
+    """``M``, ``F`` or ``O`` as in the header; empty for NIfTI."""
+    patient: str = field(default="", repr=False)
+    """The header's patient id, to compare with the CT's; never written anywhere."""
 
 
 def load_suv(
@@ -99,7 +103,9 @@ def suv_of(series: Series, *, complete: bool = True) -> SuvVolume:
         check_complete(series)
     conversion = suv_conversion(series.headers)
     image = _scaled(read_volume(series), conversion.factors)
-    return SuvVolume(image, conversion, text(series.header, "FrameOfReferenceUID"))
+    header = series.header
+    frame, sex, patient = (text(header, k) for k in ("FrameOfReferenceUID", "PatientSex", "PatientID"))
+    return SuvVolume(image, conversion, frame, sex, patient)
 
 
 def _scaled(image: Any, factors: Sequence[float]) -> Any:

@@ -516,6 +516,11 @@ def _bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention
         if before and not chinese and tokens[0].kind == "NEG":
             inner = before + inner  # "neither the valves nor the great vessels"
         return inner + ([m for m in after] if joint == "list" else []), "inside"
+    if before and not chinese and joint == "in" and before[-1].last == verdict.first - 1:
+        for mention in after:
+            if mention.organs != before[-1].organs:
+                mention.place = mention.aside = True
+        return [before[-1]], "compound"  # "brown fat activation in the neck"
     if (
         after
         and joint in ("in", "attribute", "of", "list")

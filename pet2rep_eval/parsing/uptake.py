@@ -336,6 +336,16 @@ class _Reader:
             and not self.tokens[i - 1].concept.alternative
         ):
             self._close_stretch(i)  # "without activity and photopenic"
+        if (
+            token.kind in ("VOID", "HYPO")
+            and self.open is not None
+            and not self.open.used
+            and any(
+                t.kind in ("JOIN", "BUT") or (t.kind == "VERB" and not t.chinese)
+                for t in self.tokens[self.open.last + 1 : i]
+            )
+        ):
+            self._finish_open()  # "rim uptake and a cold centre"
         negated = self._negated()
         first = i
         degree = self._degree_for(i)

@@ -44,9 +44,8 @@ def with_baselines(entrants: Sequence[Entrant], names: Sequence[str], seed: int 
     if told:
         written = written_system(PROMPT_TEMPLATE, like, told)
         found.append(Entrant(PROMPT_TEMPLATE, (written,), baseline=True))
-    for name in dict.fromkeys((*ALWAYS, *names)):
-        if name != PROMPT_TEMPLATE:
-            found.append(Entrant(name, (baseline_system(name, like, seed),), baseline=True))
+    wanted = [name for name in dict.fromkeys((*ALWAYS, *names)) if name != PROMPT_TEMPLATE]
+    found += [Entrant(name, (baseline_system(name, like, seed),), baseline=True) for name in wanted]
     clash = next((entrant.name for entrant in found if entrant.baseline and entrant.name in taken), None)
     if clash:
         raise InputError(f"A system is called '{clash}', like a baseline", remedy="Name it with --system.")

@@ -27,7 +27,7 @@ def warnings(contenders: Sequence[Contender]) -> Iterator[str]:
     ]
     if rare:
         yield (
-            f"Fewer than {RARE} labels in the references: {', '.join(rare)}. CE averages over the classes, so "
+            f"Fewer than {RARE} labels in the references: {', '.join(rare)}. CE averages over classes, so "
             "its intervals rest on few cases and can cover as little as 87 % where they say 95 %; a class "
             "without any label adds 0 to the CE of every system."
         )
@@ -89,7 +89,7 @@ def _sentences(comparison: Comparison) -> Iterator[str]:
     if detectable:
         n, usual = comparison.entries[0].n, 100 * float(np.median(detectable))
         yield (
-            f"With {n} studies, a true difference of {usual:.1f} in {name} between two of these rows would be "
+            f"With {n} studies, a true difference of {usual:.1f} in {name} between two such rows would be "
             "found four times in five."
         )
 

@@ -25,6 +25,9 @@ SUV_THRESHOLD = 2.0
 """A lesion with a quoted SUV and no word for its uptake is increased from here up (labelling rules)."""
 
 
+_LOCATING = frozenset({"LOCATED", "MAXIMAL", "MOST", "WITH_MOST", "INVOLVE"})
+
+
 @dataclass(slots=True)
 class Draft:
     """A statement in the making; ranges are in the normalised text."""
@@ -66,6 +69,7 @@ class ReadClause:
     reference: bool
     named: list[Mention]
     """Mentions that can be a subject."""
+    verdicts: list[Verdict]
     places: bool
     """It names places only to say where something else is."""
 
@@ -127,7 +131,7 @@ class Reader:
             self.reference_clause = False
             self.change = False
         self.after_heading = False
-        if clause.heading:
+        if clause.heading and not (self.announced and not clause.colon):
             self._enter_heading(clause)
             self.form = self.after_heading = self.sentence_start = True
             return
@@ -139,9 +143,9 @@ class Reader:
                 self.rule = name
                 break
         self.sentence_start = False
-        if clause.colon and not read.named and read.reading.verdicts:
-            self.announced = [v for v in read.reading.verdicts if not v.bare]
-        elif read.reading.verdicts or clause.heading:
+        if clause.colon and not read.named and read.verdicts:
+            self.announced = [v for v in read.verdicts if not v.bare]
+        elif read.verdicts or clause.heading:
             self.announced = []
         self.inherits_cue = read.reading.cue_at_end
         self.sentence_cue = self.sentence_cue or read.reading.cue
@@ -212,11 +216,14 @@ class Reader:
             finding="FINDING" in kinds,
             reference="REF" in kinds and not (named and "LESION" in kinds),
             named=named,
+            verdicts=list(reading.verdicts),
             places=any(m.place and not m.aside for g in groups for m in g.mentions) and not named,
         )
 
     def _places(self, groups: list[Group], clause: Clause, kinds: list[str]) -> None:
         """Marks mentions that only locate: 较大者位于…, 以…为著, what a mass pushes against."""
+        if _LOCATING.isdisjoint(kinds):
+            return
         located = next((i for i, k in enumerate(kinds) if k == "LOCATED"), None)
         maximal = next((i for i, k in enumerate(kinds) if k == "MAXIMAL"), None)
         most = next((i for i, k in enumerate(kinds) if k == "MOST"), None)
@@ -449,11 +456,11 @@ def _extend(draft: Draft, clause: Clause) -> None:
 def _reference_value(reader: Reader, read: ReadClause) -> bool:
     """Liver background, mediastinal blood pool: a value to compare with, no statement."""
     if not read.reference:
-        if reader.reference_clause and read.suv and not read.named and not read.reading.verdicts:
+        if reader.reference_clause and read.suv and not read.named and not read.verdicts:
             return True
         return False
     reader.reference_clause = True
-    verdicts = [v for v in read.reading.verdicts if not v.activity]
+    verdicts = [v for v in read.verdicts if not v.activity]
     others = [m for m in read.named if not _names_reference(m)]
     if verdicts and (
         not read.suv
@@ -477,7 +484,7 @@ def _names_reference(mention: Mention) -> bool:
 def _bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention], str]:
     """The mentions of the clause that a verdict is about, and how they are bound."""
     tokens = read.clause.tokens
-    verdicts = read.reading.verdicts
+    verdicts = read.verdicts
     earlier = verdicts[index - 1].last if index else -1
     later = verdicts[index + 1].first if index + 1 < len(verdicts) else len(tokens)
     chinese = tokens[verdict.last].chinese
@@ -570,7 +577,7 @@ _SEEN = frozenset(
 
 def _seen_earlier(reader: Reader, read: ReadClause) -> bool:
     """What an earlier study showed waits for what the sentence says of the present one."""
-    verdicts = read.reading.verdicts
+    verdicts = read.verdicts
     if not verdicts or not all(v.prior for v in verdicts) or read.reading.resolved:
         return False
     if read.named:
@@ -586,15 +593,15 @@ def _seen_earlier(reader: Reader, read: ReadClause) -> bool:
 
 def _stated(reader: Reader, read: ReadClause) -> bool:
     """A verdict about a place that the clause names."""
-    if read.named and read.reading.physiological and not read.reading.verdicts:
+    if read.named and read.reading.physiological and not read.verdicts:
         at = next(i for i, t in enumerate(read.clause.tokens) if t.kind == "PHYS")
-        read.reading.verdicts.append(Verdict(NORMAL, at, at))
-    if not read.named or not read.reading.verdicts:
+        read.verdicts.append(Verdict(NORMAL, at, at))
+    if not read.named or not read.verdicts:
         return False
-    verdicts = _current(read.reading.verdicts, read)
+    verdicts = _current(read.verdicts, read)
     stated: list[Mention] = []
     shared: list[Mention] = []
-    all_verdicts = read.reading.verdicts
+    all_verdicts = read.verdicts
     for verdict in verdicts:
         mentions, how = _bound(read, verdict, all_verdicts.index(verdict))
         if not mentions:
@@ -705,7 +712,7 @@ def _carried(reader: Reader, read: ReadClause) -> list[Mention]:
 
 def _announced(reader: Reader, read: ReadClause) -> bool:
     """A member of a list whose head said it: "The following sites are hypermetabolic:"."""
-    if not reader.announced or not read.named or read.reading.verdicts or not read.clause.first:
+    if not reader.announced or not read.named or read.verdicts or not read.clause.first:
         return False
     for verdict in reader.announced:
         reader.state(read.named, Verdict(verdict.state, 0, 0, verdict.degree), read, "announced")
@@ -717,15 +724,18 @@ def _announced(reader: Reader, read: ReadClause) -> bool:
 
 def _likewise(reader: Reader, read: ReadClause) -> bool:
     """ "as do the spleen and pancreas": what was just said holds here too; "the left is not": it does not."""
-    if read.reading.verdicts or not reader.last or read.suv:
+    if read.verdicts or not reader.last or read.suv:
         return False
     kinds = [t.kind for t in read.clause.tokens]
     last = next((d for d in reversed(reader.last) if d.state is not None), None)
     if last is None or last.state is None:
         return False
-    denied = (
-        kinds[-1] == "NEG" and reader.sentence_cue and "VERB" not in kinds[-1:] and not read.clause.chinese
+    bare_denial = (
+        "NEG" in kinds
+        and not set(kinds) & (TERMS - {"NEG"})
+        and (kinds[-1] == "NEG" or (bool(read.named) and kinds[0] == "NEG"))
     )
+    denied = bare_denial and reader.sentence_cue and not read.clause.trailing and not read.clause.chinese
     if not ("LIKEWISE" in kinds and read.named) and not denied:
         return False
     at = kinds.index("LIKEWISE") if "LIKEWISE" in kinds else len(kinds) - 1
@@ -738,9 +748,9 @@ def _likewise(reader: Reader, read: ReadClause) -> bool:
 
 def _remainder(reader: Reader, read: ReadClause) -> bool:
     """余, "otherwise", "elsewhere": the rest of the same organ or region."""
-    if not read.rest or read.named or not read.reading.verdicts:
+    if not read.rest or read.named or not read.verdicts:
         return False
-    verdict = _current(read.reading.verdicts, read)[-1]
+    verdict = _current(read.verdicts, read)[-1]
     chinese = read.clause.chinese
     if (
         reader.topic
@@ -780,14 +790,14 @@ def _uncertain(reader: Reader, read: ReadClause) -> bool:
 
 def _carry(reader: Reader, read: ReadClause) -> bool:
     """A verdict in a clause without a place of its own: the topic, or the region of the heading."""
-    if read.named or not read.reading.verdicts:
+    if read.named or not read.verdicts:
         return False
     if read.places:
         reader.blocked = True
         reader.topic = []
         reader.unattributed.append((read.clause.start, read.clause.end))
         return True
-    verdicts = _current(read.reading.verdicts, read)
+    verdicts = _current(read.verdicts, read)
     if not read.clause.first and reader.blocked:
         return True
     group = next((g for g in read.groups if g.node and not g.mentions), None)
@@ -803,7 +813,10 @@ def _carry(reader: Reader, read: ReadClause) -> bool:
         mentions = _carried(reader, read)
         if read.lesion or read.finding:
             reader.topic_lesion = True
+        vague = read.clause.first and not (read.lesion or any(t.kind == "VERB" for t in read.clause.tokens))
         for verdict in verdicts:
+            if verdict.activity and vague and not reader.form:
+                continue
             if verdict.bare and (
                 read.reading.structural
                 or any(d.state is not None for m in mentions for d in m.drafts.values())
@@ -833,9 +846,9 @@ def _called_physiological(reader: Reader, read: ReadClause) -> bool:
     reading = read.reading
     if (
         not read.named
-        and reading.verdicts
+        and read.verdicts
         and "PHYS" in [t.kind for t in read.clause.tokens]
-        and all(v.state is NORMAL for v in reading.verdicts)
+        and all(v.state is NORMAL for v in read.verdicts)
     ):
         kinds = [t.kind for t in read.clause.tokens]
         if "BENIGN" in kinds and (
@@ -854,10 +867,11 @@ def _called_physiological(reader: Reader, read: ReadClause) -> bool:
     )
     doubtful = any(t.text in ("不除外", "待排", "不排除", "可能待排") for t in tokens)
     if not (other or doubtful):
-        if reading.verdicts:
-            for verdict in reading.verdicts:
-                if verdict.state is not UptakeState.ABSENT:
-                    verdict.state, verdict.degree, verdict.activity = NORMAL, None, False
+        if read.verdicts:
+            read.verdicts = [
+                v if v.state is UptakeState.ABSENT else Verdict(NORMAL, v.first, v.last)
+                for v in read.verdicts
+            ]
             return False
         for draft in reader.last:
             if draft.state in (INCREASED, UptakeState.DECREASED):
@@ -865,12 +879,12 @@ def _called_physiological(reader: Reader, read: ReadClause) -> bool:
         if reading.physiological and reader.topic and not any(d.state for d in reader.last):
             at = next(i for i, t in enumerate(read.clause.tokens) if t.kind == "PHYS")
             reader.state(_carried(reader, read), Verdict(NORMAL, at, at), read, "called physiological")
-    return not reading.verdicts
+    return not read.verdicts
 
 
 def _suv_only(reader: Reader, read: ReadClause) -> bool:
     """A lesion with a quoted SUV and no word for its uptake."""
-    if not read.suv or read.reading.verdicts:
+    if not read.suv or read.verdicts:
         return False
     if read.named:
         lesion = read.lesion or read.finding or (reader.topic_lesion and not read.clause.first)

@@ -161,7 +161,7 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
     pending: list[Clause] = []
     consumed = soft = False
 
-    def flush(ends_sentence: bool, colon: bool = False, at: int = -1) -> Iterator[Clause]:
+    def flush(ends_sentence: bool, colon: bool = False, at: int = -1, line: bool = False) -> Iterator[Clause]:
         nonlocal current, first, paragraph, soft
         if current:
             clause = Clause(
@@ -170,7 +170,7 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
             gap = normalised.text[current[-1].end : at].strip(" )") if at > current[-1].end else ""
             clause.trailing = any(c.isalpha() for c in gap)
             clause.heading = colon and first and _names_only(current)
-            clause.colon = colon
+            clause.colon = colon and not line
             clause.continued = not ends_sentence
             pending.append(clause)
             current = []
@@ -205,7 +205,7 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
         if crossed and _hard_break(previous, token, strong, _names_field(token, normalised)):
             bare_line = bool(current) and first and not pending and _names_only(current)
             if bare_line and not normalised.text[current[-1].end : token.start].strip():
-                yield from flush(False, colon=True)
+                yield from flush(False, colon=True, line=True)
             yield from flush(True)
             paragraph = True
         if crossed and section in _SHORT and consumed and _leaves_section(token, tokens, normalised, strong):
@@ -240,7 +240,10 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
             if current and token.text == "," and _thousands(token, normalised.text):
                 continue
             yield from flush(False, at=token.start)
-        elif token.kind == "BUT" and current and token.text in _CLAUSE_WORDS:
+        elif current and (
+            (token.kind == "BUT" and token.text in _CLAUSE_WORDS)
+            or (token.kind == "LIKEWISE" and not token.chinese)
+        ):
             yield from flush(False)
             current.append(token)
         else:
@@ -340,6 +343,7 @@ def _merged(clauses: list[Clause]) -> Iterator[Clause]:
     """Joins clauses that only name places to the clause they belong to: the commas of a list are no ends."""
     out: list[Clause] = []
     waiting: list[Clause] = []
+    clauses = _denied_lists(clauses)
     for clause in clauses:
         if clause.heading:
             for w in waiting:
@@ -401,6 +405,44 @@ def _adjectives(clause: Clause) -> bool:
             t.kind in ("HOT", "FINDING", "DEG", "HYPO", "VOID", "UNEVEN", "DIFFUSE") for t in clause.tokens
         )
         and not any(t.concept.noun for t in clause.tokens)
+    )
+
+
+def _denied_lists(clauses: list[Clause]) -> list[Clause]:
+    """ "No calcification, nodule or increased uptake": one negation over a list with commas."""
+    out: list[Clause] = []
+    for i, clause in enumerate(clauses):
+        before = out[-1] if out else None
+        if before is not None and not clause.chinese and not clause.heading and _denies_things(before):
+            rest = clauses[i : i + 4]
+            alternative = next(
+                (k for k, x in enumerate(rest) if any(t.concept.alternative for t in x.tokens)), None
+            )
+            between = rest[:alternative] if alternative is not None else rest
+            if (
+                alternative is not None
+                and all(_things(x) for x in between)
+                and clause.tokens[0].kind not in ("SITE", "SIDE", "REGION", "BUT", "VERB")
+            ):
+                _append(before, clause)
+                continue
+        out.append(clause)
+    return out
+
+
+def _denies_things(clause: Clause) -> bool:
+    kinds = {t.kind for t in clause.tokens}
+    return (
+        "NEG" in kinds
+        and clause.tokens[-1].kind in ("LESION", "FINDING", "NODE", "HOT")
+        and not kinds & {"CUE", "SITE", "REGION", "STRUCT"}
+    )
+
+
+def _things(clause: Clause) -> bool:
+    return all(
+        t.kind in ("LESION", "FINDING", "NODE", "HOT", "DEG", "ABN", "FOCAL", "DIFFUSE", "JOIN", "CUE", "UP")
+        for t in clause.tokens
     )
 
 

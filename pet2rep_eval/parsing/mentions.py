@@ -280,6 +280,8 @@ def read_group(
 
 def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
     """What one group of a clause tells of another: nodes or a mass named apart from their place."""
+    if not groups:
+        return
     node = next((g for g in groups if g.node and not g.mentions), None)
     bare_lesion = any(t.kind == "LESION" for t in tokens)
     if node is not None:

@@ -36,6 +36,8 @@ _MARKUP = re.compile(
     r"|(?P<zero>[\u200b-\u200f\u2060\ufeff\u00ad]+)",
     re.DOTALL | re.MULTILINE,
 )
+_TICKED = re.compile(r"\[[xX✓√]\]|[☑☒]|\[ \][^\[\]\n]{1,30}\[ \]")
+_UNTICKED = re.compile(r"(?:\[[ _]\]|☐)[^\[\]\n☐☑☒]{1,40}")
 _ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&", "&nbsp;": " ", "&quot;": '"', "&apos;": "'"}
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _JSON = re.compile(r"\s*(?:```(?:json)?\s*)?[\[{]\s*[\"'{\[]")
@@ -105,6 +107,9 @@ def _torn(out: list[str], text: str, end: int) -> bool:
 def normalise(text: str) -> Normalised:
     """Normalises *text*, in time linear in its length."""
     json_shaped = _JSON.match(text) is not None
+    if _TICKED.search(text):
+        # a box that is not ticked says nothing; blanks of the same length keep every place
+        text = _UNTICKED.sub(lambda m: " " * len(m.group()), text)
     table = _character_table()
     out: list[str] = []
     origin: list[int] = []

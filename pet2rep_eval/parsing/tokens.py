@@ -54,6 +54,7 @@ _STATION_CONCEPT = Concept(
     nodes=("mediastinal_hilar_lymph_nodes",),
     contextual=True,
 )
+_HAN = re.compile(r"[\u3400-\u9fff]")
 _WORD = re.compile(r"[a-z]{8,}")
 _ASCII_WORD = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 _PREDICATES = frozenset(
@@ -67,7 +68,7 @@ def _automaton() -> tuple[Any, list[str], list[Concept], list[bool]]:
 
     phrases = load_lexicon().phrases
     words = list(phrases)
-    return AhoCorasick(words), words, list(phrases.values()), [not w.isascii() for w in words]
+    return AhoCorasick(words), words, list(phrases.values()), [_HAN.search(w) is not None for w in words]
 
 
 @lru_cache(maxsize=1)

@@ -54,7 +54,7 @@ class Verdict:
 
 @dataclass(slots=True)
 class Reading:
-    """What one clause says."""
+    """What one clause says. Readings are remembered and shared: nobody changes one after it is made."""
 
     verdicts: list[Verdict] = field(default_factory=list)
     cue: bool = False
@@ -113,10 +113,26 @@ def read(
     speaks of contrast agent. *about*: the organs that the text speaks of, so that "colder than the liver" said of a
     liver lesion is a defect and said of a node is not.
     """
-    reader = _Reader(tokens, inherits_cue, earlier_cue)
-    reader.change, reader.form, reader.contrast = change, form, contrast
-    reader.about = about | frozenset(o for t in _before_comparison(tokens) for o in t.concept.organs)
-    return reader.run()
+    compared = frozenset(o for t in _before_comparison(tokens) for o in t.concept.organs) & _REFERENCE_ORGANS
+    key = (
+        tuple([(t.kind, t.text, t.paren) for t in tokens]),
+        (inherits_cue, earlier_cue, change, form, contrast),
+        compared | (about & _REFERENCE_ORGANS),
+    )
+    known = _read_before.get(key)
+    if known is None:
+        reader = _Reader(tokens, inherits_cue, earlier_cue)
+        reader.change, reader.form, reader.contrast, reader.about = change, form, contrast, key[2]
+        known = reader.run()
+        if len(_read_before) >= _REMEMBERED:
+            _read_before.clear()
+        _read_before[key] = known
+    return known
+
+
+_REMEMBERED = 20_000
+_read_before: dict[tuple[object, ...], Reading] = {}
+"""Readings by what decides them: reports repeat clauses, and distinct reports repeat many of them."""
 
 
 def _before_comparison(tokens: Sequence[Token]) -> Sequence[Token]:
@@ -680,9 +696,7 @@ class _Reader:
         spoken = (
             self.valued
             or any(self.tokens[j].kind == "REF" for j in self.out.compared)
-            or any(
-                w in self.tokens[i].text for w in ("intense", "avid", "hypermetabolic", "hotter", "colder")
-            )
+            or any(w in self.tokens[i].text for w in ("intense", "avid", "metabolic", "hotter", "colder"))
         )
         if not (self.nouns & {"cue"} or self.earlier_cue or self.open is not None or self.out.cue or spoken):
             if "CUE" in ahead:
@@ -755,7 +769,8 @@ class _Reader:
             self.pending = (INCREASED, at, negated, None, phys)
 
     def on_prior(self, i: int, token: Token) -> None:
-        self.prior = True
+        if self._next_kind(i) not in ("FINDING", "STRUCT", "SIZE"):
+            self.prior = True
 
     def on_present(self, i: int, token: Token) -> None:
         self.prior = False

@@ -115,13 +115,18 @@ class Phantom:
     @property
     def states(self) -> dict[str, frozenset[UptakeState]]:
         """Organ key → abnormal states, as its report states them."""
-        found: dict[str, frozenset[UptakeState]] = {}
-        for lesion in self.lesions:
-            found[lesion.organ] = found.get(lesion.organ, frozenset()) | {lesion.state}
-        return found
+        return abnormal_states(self.lesions)
 
     def report(self, language: str = "zh") -> str:
         return report(self.patient, self.lesions, language)
+
+
+def abnormal_states(findings: Sequence[Lesion]) -> dict[str, frozenset[UptakeState]]:
+    """Organ key → states of its lesions."""
+    found: dict[str, frozenset[UptakeState]] = {}
+    for lesion in findings:
+        found[lesion.organ] = found.get(lesion.organ, frozenset()) | {lesion.state}
+    return found
 
 
 @cache

@@ -1,8 +1,8 @@
 """Systems that look at no image: what their texts score is what a score is worth.
 
 Each takes the references of all studies and gives study id → report. ``template`` and ``all_normal`` are
-what a careless model writes; ``most_frequent`` knows how often each organ is abnormal; ``shuffled`` gives every
-study the report of another; ``nearest`` gives it the most similar report of another, which needs the
+what a careless model writes; ``most_frequent`` knows how often each organ is abnormal; ``shuffled`` gives
+every study the report of another; ``nearest`` gives it the most similar report of another, which needs the
 reference itself and so bounds what retrieval from these reports could reach.
 """
 

@@ -22,7 +22,7 @@ from pet2rep_eval.parsing import parse_report
 from pet2rep_eval.records import AlignedSystem
 from pet2rep_eval.significance import Resampling
 from pet2rep_eval.template import render, render_template
-from tests.conftest import ROOT
+from tests.conftest import ROOT, SHARED, needs_shared
 
 DEMO = ROOT / "pet2rep_eval" / "demo_data"
 QUICK = Resampling(resamples=300)
@@ -360,3 +360,102 @@ def test_one_reference_is_one_reference_whatever_the_policy() -> None:
         )
     with pytest.raises(UnknownNameError, match="choice among references"):
         evaluate(predictions, references, policy="worst")
+
+
+def test_all_published_rows_are_there_and_overall_is_recomputed() -> None:
+    from pet2rep_eval.leaderboard.published import PARTS, published
+
+    rows = published()
+    assert len(rows) == 49
+    assert len({row.system for row in rows}) == 25
+    assert [row.input for row in rows].count("fused") == [row.input for row in rows].count("separate") == 24
+    for row in rows:
+        assert row.recomputed == pytest.approx(np.mean([row.scores[part] for part in PARTS]))
+        if (row.system, row.input) != ("GPT-4o", "fused"):
+            assert round(100 * row.recomputed, 1) == pytest.approx(100 * row.overall, abs=0.1001)
+            assert row.overall_agrees
+    misprints = [row for row in rows if not row.overall_agrees]
+    assert [(row.system, row.input) for row in misprints] == [("GPT-4o", "fused")]
+    assert 100 * misprints[0].recomputed == pytest.approx(18.36, abs=0.005)
+
+
+def test_f1_of_the_published_table_is_the_harmonic_mean_in_all_rows_but_one() -> None:
+    from pet2rep_eval.leaderboard.published import published, remarks
+
+    odd = [row for row in published() if abs(row.scores["ce_f1"] - row.f1_of_macro) > 5e-4]
+    assert [(row.system, row.input) for row in odd] == [("LLaVa-V1.5-7B", "separate")]
+    told = list(remarks())
+    assert sum("Overall is printed as" in remark for remark in told) == 1
+    assert "GPT-4o, fused: Overall is printed as 18.5, its six cells give 18.36." in told
+    assert sum("METEOR" in remark for remark in told) == 7
+
+
+@needs_shared
+def test_the_published_table_is_the_one_beside_the_project() -> None:
+    import csv
+
+    from pet2rep_eval.leaderboard.published import published
+
+    with (SHARED / "facts" / "table1.csv").open(encoding="utf-8") as file:
+        facts = list(csv.DictReader(file))
+    for fact, row in zip(facts, published(), strict=True):
+        assert (fact["model"], fact["released"], fact["group"]) == (row.system, row.released, row.group)
+        cells = [float(fact[c]) for c in ("bleu4", "meteor", "rougeL", "precision", "recall", "f1")]
+        assert cells == list(row.scores.values())
+        assert float(fact["overall"]) == pytest.approx(100 * row.overall)
+
+
+def test_a_system_is_placed_among_the_published_ones_and_told_what_is_comparable() -> None:
+    result = run(
+        "compare", SYSTEMS[0], *REFERENCES, "--resamples", "100", "--trials", "100", "--with-published"
+    )
+    told = json.loads(result.stdout)["published"]
+    assert len(told["rows"]) == 26
+    own = next(row for row in told["rows"] if row["ours"])
+    assert own["system"] == "partial"
+    values = [row["scores"]["overall"] for row in told["rows"]]
+    assert values == sorted(values, reverse=True)
+    assert own["place"] == 1 + sum(
+        row["scores"]["overall"] > own["scores"]["overall"] and row["place"] is not None
+        for row in told["rows"]
+    )
+    assert set(told["comparable"].values()) == {"no: 12 studies here, 565 there"}
+    assert "not comparable" in told["sentences"][-1]
+    table = run(
+        "compare",
+        SYSTEMS[0],
+        *REFERENCES,
+        "--resamples",
+        "100",
+        "--trials",
+        "100",
+        "--with-published",
+        "--format",
+        "markdown",
+    )
+    assert "| ▶ partial |" in table.stdout
+    assert "| Template Baseline | – |" in table.stdout
+
+
+def test_565_studies_of_other_patients_are_not_the_benchmarks() -> None:
+    """Of the right number, under the right profile, and still the template scores something else."""
+    from pet2rep_eval.leaderboard.published import place
+
+    references = {f"s{i}": text for i, text in enumerate(list(reports(40).values()) * 15)}
+    references = dict(list(references.items())[:565])
+    entrants = with_baselines([Entrant("one", (system("one", references, references),))], [])
+    metrics = ["bleu", "meteor", "rouge", "clinical_efficacy"]
+    found = {}
+    for profile in ("default", "pet2rep-2025"):
+        contenders = gather(entrants, profile=profile, metrics=metrics)
+        compared = compare(contenders, resampling=Resampling(50), trials=20)
+        found[profile] = place(compared)
+        assert all("the template's BLEU-4 is" in told for told in found[profile].comparable.values())
+        # Without the template's row only profile and protocol can be judged.
+        alone = compare(contenders[:1], resampling=Resampling(50), trials=20)
+        found[f"{profile} alone"] = place(alone)
+    assert found["default alone"].comparable["meteor"] == "no: profile default, not pet2rep-2025"
+    assert found["pet2rep-2025 alone"].comparable["meteor"].startswith("uncertain")
+    assert found["pet2rep-2025 alone"].comparable["ce_f1"].startswith("uncertain")
+    assert found["default alone"].rows[0].system == "one"
+    assert found["default alone"].rows[0].place == 1

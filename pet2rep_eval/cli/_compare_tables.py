@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pet2rep_eval.cli._output import Grid
 from pet2rep_eval.cli._score_tables import hundred, lift, span, title
 from pet2rep_eval.leaderboard import Comparison, Difference, Entry
+from pet2rep_eval.leaderboard.published import PARTS, Placement
 
 SHOWN = ("bleu_4", "meteor", "rouge_l", "ce_precision", "ce_recall")
 """Columns of the second table, where they are there."""
@@ -140,3 +141,28 @@ def grids(comparison: Comparison) -> Iterator[Grid]:
     pairs = [d for s in scores for d in comparison.pairs if d.score == s]
     if pairs and len(pairs) <= _PAIRS:
         yield tests_grid(pairs, "All pairs of systems", caption.replace("all rows", "all pairs"))
+
+
+def published_grid(placement: Placement) -> Grid:
+    """The systems among the published ones."""
+    columns = ("System", "Place", "Images", *(_SHORT.get(c, title(c)) for c in PARTS), "Overall")
+    rows = tuple(
+        (
+            f"▶ {row.system}" if row.ours else row.system,
+            "–" if row.place is None else str(row.place),
+            row.input or "–",
+            *(hundred(row.scores[c]) for c in PARTS),
+            f"{100 * row.scores['overall']:.1f}",
+        )
+        for row in placement.rows
+    )
+    stressed = frozenset(i for i, row in enumerate(placement.rows) if row.ours)
+    told: dict[str, list[str]] = {}
+    for column, reason in placement.comparable.items():
+        told.setdefault(reason, []).append(_SHORT.get(column, title(column)))
+    caption = (
+        "▶: scored here; the others as printed, with their better kind of images. Comparable? "
+        + "; ".join(f"{', '.join(names)}: {reason}" for reason, names in told.items())
+    )
+    numeric = frozenset({1, *range(3, 10)})
+    return Grid("Among the published systems", columns, rows, numeric, f"{caption}.", stressed)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from pet2rep_eval.cli._output import (
 if TYPE_CHECKING:
     from pet2rep_eval.inputs import ReadSystem
     from pet2rep_eval.leaderboard import Comparison, Entrant
+    from pet2rep_eval.leaderboard.published import Placement
 
 BASELINE_NAMES = ("most_frequent", "shuffled", "nearest")
 
@@ -129,7 +131,37 @@ def command(
             progress=done,
         )
     comparison = compare(contenders, against=against, main=main, resampling=resampling, trials=trials)
-    show(comparison, format_)
+    extras = Extras(placement=placed(comparison) if with_published else None)
+    show(comparison, extras, format_)
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What was asked for beside the leaderboard."""
+
+    placement: Placement | None = None
+
+    def grids(self) -> Iterator[Grid]:
+        """Their tables."""
+        from pet2rep_eval.cli import _compare_tables as tables
+
+        if self.placement:
+            yield tables.published_grid(self.placement)
+
+    def sentences(self) -> Iterator[str]:
+        """What they show, in words."""
+        if self.placement:
+            yield from self.placement.sentences
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"published": self.placement.to_dict()} if self.placement else {}
+
+
+def placed(comparison: Comparison) -> Placement:
+    """The systems among the published ones."""
+    from pet2rep_eval.leaderboard.published import place
+
+    return place(comparison)
 
 
 def read_entrants(given: Given, runs: Sequence[tuple[str, str]]) -> list[Entrant]:
@@ -158,18 +190,19 @@ def read_entrants(given: Given, runs: Sequence[tuple[str, str]]) -> list[Entrant
     ]
 
 
-def show(comparison: Comparison, format_: str | None) -> None:
+def show(comparison: Comparison, extras: Extras, format_: str | None) -> None:
     """Print a leaderboard to stdout in a format of :data:`FORMATS`."""
     from pet2rep_eval.cli._compare_tables import grids
 
     kind = chosen_format(format_)
     if kind == "json":
-        emit(to_json(as_json(comparison)))
+        emit(to_json(comparison.to_dict() | extras.to_dict()))
     elif kind == "csv":
         rows = comparison.rows()
         emit(to_csv(list(rows[0]), [list(row.values()) for row in rows]))
     else:
-        print_grids(list(grids(comparison)), [comparison.summary], comparison.warnings, kind)
+        sentences = [comparison.summary, *extras.sentences()]
+        print_grids([*grids(comparison), *extras.grids()], sentences, comparison.warnings, kind)
 
 
 def print_grids(shown: Sequence[Grid], sentences: Sequence[str], warnings: Sequence[str], kind: str) -> None:
@@ -189,8 +222,3 @@ def print_grids(shown: Sequence[Grid], sentences: Sequence[str], warnings: Seque
     if not settings().get("quiet"):
         for warning in warnings:
             out.print(f"• {warning}", style="dim", markup=False)
-
-
-def as_json(comparison: Comparison) -> dict[str, Any]:
-    """The leaderboard, and the score sheets that it was made of."""
-    return comparison.to_dict()

@@ -150,6 +150,10 @@ def _hard_break(before: Token | None, after: Token, paragraph: bool, names_field
     )
 
 
+_LONGEST = 400
+"""Tokens after which a clause, or a list of clauses, is cut, so that the work stays linear in the text."""
+
+
 def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) -> Iterator[Clause]:
     """The clauses of a text, in order, each with its section."""
     section, next_heading = "findings", 0
@@ -177,10 +181,10 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
             first = paragraph = soft = False
             if clause.heading:
                 first = True
-        if ends_sentence:
+        if ends_sentence or sum(len(c.tokens) for c in pending[-_LONGEST:]) > _LONGEST:
             yield from _merged(pending)
             pending.clear()
-            first = True
+            first = first or ends_sentence
 
     for token in tokens:
         if next_heading < len(headings) and token.start >= headings[next_heading].start:
@@ -247,6 +251,8 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
             yield from flush(False)
             current.append(token)
         else:
+            if len(current) >= _LONGEST:
+                yield from flush(False)
             current.append(token)
     yield from flush(True)
 

@@ -15,8 +15,8 @@ from pet2rep_eval.records import Span
 
 # What is not text. Bounded repetition keeps each alternative linear on adversarial input.
 _MARKUP = re.compile(
-    r"(?P<think><think>(?:(?!</think>).){0,200000}(?:</think>|\Z))"
-    r"|(?P<comment><!--(?:(?!-->).){0,5000}-->)"
+    r"(?P<think><think>(?:[^<]|<(?!/think>))*+(?:</think>)?)"
+    r"|(?P<comment><!--)"
     r"|(?P<block></?(?:br|p|div|li|ul|ol|tr|table|h[1-6]|section)\b[^<>]{0,200}>)"
     r"|(?P<cell></?t[dh]\b[^<>]{0,200}>)"
     r"|(?P<inline></?(?:b|i|u|em|strong|span|sup|sub|font|a|small|mark)(?:\s[^<>]{0,200})?>)"
@@ -143,13 +143,21 @@ def normalise(text: str) -> Normalised:
         return out[-1][-1] if out and out[-1] else ""
 
     position = 0
+    close = 0
     for match in _MARKUP.finditer(text):
         start, end = match.span()
+        if start < position:  # inside a comment
+            continue
         if start > position:
             plain(position, start)
         position = end
         kind = match.lastgroup
-        if kind == "space" or kind == "escape":
+        if kind == "comment":
+            if 0 <= close < end:
+                close = text.find("-->", end)  # found once for all comments before it: linear
+            if close >= 0:
+                position = close + 3
+        elif kind == "space" or kind == "escape":
             value = match.group()
             lines = max(value.count("\n"), value.count("\r")) if kind == "space" else int(value == "\\n")
             following = text[end : end + 1]

@@ -35,12 +35,11 @@ def write_cohort(
     language: str = "zh",
     progress: Callable[[Patient], None] | None = None,
 ) -> Path:
-    """*count* phantoms below ``folder/studies`` (DICOM or NIfTI) with ``references.jsonl``; the folder of
-    studies.
+    """*count* phantoms below ``folder/studies``, and ``folder/references.jsonl``; returns the former.
 
-    A study that is there already is not made again: the same seed gives the same patient. Lesion masks and
-    organ
-    labels lie beside the volumes and are found by :func:`~pet2rep_eval.imaging.studies.find_studies`.
+    *kind* is ``dicom`` or ``nifti``. A study that is there already is not made again: the same seed gives
+    the same patient. Lesion masks and organ labels lie beside the volumes, where
+    :func:`~pet2rep_eval.imaging.studies.find_studies` finds them.
     """
     if kind not in ("dicom", "nifti"):
         raise ValueError(f"A cohort is written as 'dicom' or 'nifti', not '{kind}'.")
@@ -56,11 +55,10 @@ def write_cohort(
             write_dicom(phantom, partial) if kind == "dicom" else write_nifti(phantom, partial)
             write_masks(phantom, partial)
             partial.replace(place)
-        states = {organ: sorted(found) for organ, found in sorted(phantom.states.items())}
-        report = phantom.report(language)
-        lines.append(
-            {"study_id": patient.study_id, "sex": patient.sex, "reference": report, "states": states}
-        )
+        findings = lesions(patient.lesions, patient.lesion_scale)
+        states = {organ: sorted(found) for organ, found in sorted(abnormal_states(findings).items())}
+        text = report(patient, findings, language)
+        lines.append({"study_id": patient.study_id, "sex": patient.sex, "reference": text, "states": states})
         if progress is not None:
             progress(patient)
     with (root / "references.jsonl").open("w", encoding="utf-8", newline="\n") as stream:

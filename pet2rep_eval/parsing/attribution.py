@@ -127,7 +127,7 @@ class Reader:
             self.contrast = False
             if not self.after_heading:
                 self.form = False
-            self.sentence_topic = False
+            self.sentence_topic = self.sentence_topic and clause.soft
             self.reference_clause = False
             self.change = False
         self.after_heading = False
@@ -519,6 +519,8 @@ def _bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention
         elif kind == "LIST" or kind == "JOIN":
             joint = joint or "list"
         break
+    if joint == "attribute":
+        after = _together(after, tokens)
     if inner:
         if before and not chinese and tokens[0].kind == "NEG":
             inner = before + inner  # "neither the valves nor the great vessels"
@@ -550,6 +552,16 @@ def _bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention
     if after and not chinese:
         return after, "attributive"
     return [], ""
+
+
+def _together(mentions: list[Mention], tokens: Sequence[Token]) -> list[Mention]:
+    """The mentions that stand together with the first: unknown words between names end the group."""
+    out = mentions[:1]
+    for mention in mentions[1:]:
+        if tokens[mention.first].start - tokens[mention.first - 1].end > 8:
+            break
+        out.append(mention)
+    return out
 
 
 def _next_name(read: ReadClause, mention: Mention) -> int:
@@ -733,7 +745,7 @@ def _likewise(reader: Reader, read: ReadClause) -> bool:
     bare_denial = (
         "NEG" in kinds
         and not set(kinds) & (TERMS - {"NEG"})
-        and (kinds[-1] == "NEG" or (bool(read.named) and kinds[0] == "NEG"))
+        and (kinds[-1] == "NEG" or (bool(read.named) and read.clause.tokens[0].text == "none"))
     )
     denied = bare_denial and reader.sentence_cue and not read.clause.trailing and not read.clause.chinese
     if not ("LIKEWISE" in kinds and read.named) and not denied:
@@ -751,7 +763,7 @@ def _remainder(reader: Reader, read: ReadClause) -> bool:
     if not read.rest or read.named or not read.verdicts:
         return False
     verdict = _current(read.verdicts, read)[-1]
-    chinese = read.clause.chinese
+    chinese = read.clause.chinese or any(g.part for g in read.groups)
     if (
         reader.topic
         and not reader.blocked
@@ -976,7 +988,12 @@ def _described(reader: Reader, read: ReadClause) -> bool:
             reader.topic, reader.blocked = [], True
         return True
     side = next((g for g in read.groups if g.side and not g.mentions), None)
-    if side is not None and reader.topic and not read.places:
+    if (
+        side is not None
+        and reader.topic
+        and not read.places
+        and not any(t.kind == "SYM" for t in read.clause.tokens)
+    ):
         mentions = _carried(reader, read)
         if mentions is not reader.topic:
             reader.describe(mentions, read)

@@ -376,6 +376,8 @@ def _merged(clauses: list[Clause]) -> Iterator[Clause]:
                 _append(out[-1], clause)
             else:
                 waiting.append(clause)
+        elif not waiting and (anchor := _continued(clause, out)) is not None:
+            _append(anchor, clause)
         elif (
             not clause.chinese
             and (clause.first or waiting)
@@ -412,6 +414,24 @@ def _adjectives(clause: Clause) -> bool:
         )
         and not any(t.concept.noun for t in clause.tokens)
     )
+
+
+_FINITE = frozenset("is are was were remains remain appears appear".split())
+
+
+def _continued(clause: Clause, out: list[Clause]) -> Clause | None:
+    """The clause whose verb comes only now: "Uptake, exceeding that of the liver, is noted in the aortic arch"."""
+    if clause.chinese or clause.first or clause.heading or clause.tokens[0].text not in _FINITE:
+        return None
+    for earlier in reversed(out[-3:]):
+        if earlier.heading:
+            return None
+        kinds = {t.kind for t in earlier.tokens}
+        if not kinds & {"SITE", "REGION"} and (kinds & {"HOT", "CUE"}) and earlier.first:
+            return earlier
+        if "CUE" in kinds and "IN" in kinds and earlier is out[-1]:
+            return earlier
+    return None
 
 
 def _denied_lists(clauses: list[Clause]) -> list[Clause]:

@@ -64,7 +64,7 @@ class Group:
 def _to_nodes(mention: Mention) -> None:
     """The mention is of lymph nodes: its station, or that of the organ it lies beside."""
     mention.node = True
-    if mention.nodes and not mention.inside:
+    if mention.nodes and (not mention.inside or mention.organs == ("peritoneum_mesentery",)):
         mention.organs, mention.regions, mention.place = mention.nodes, (), False
 
 
@@ -83,6 +83,7 @@ def _is_station(mention: Mention) -> bool:
     return bool(mention.organs) and all(sites[o].station for o in mention.organs)
 
 
+_FAT = re.compile(r"脂肪|\bfat\b|adipose")
 _NODE_WORD = re.compile(r"淋巴结$|\bnod(?:es?|al)\b|adenopathy")
 
 
@@ -288,7 +289,10 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
         for group in groups:
             if group.node:
                 continue
-            stations = any(_is_station(m) or m.regions for m in group.mentions) and len(group.mentions) > 1
+            stations = (
+                any(_is_station(m) or m.regions or m.place for m in group.mentions)
+                and len(group.mentions) > 1
+            )
             for mention in list(group.mentions):
                 if (
                     mention.regions
@@ -300,6 +304,8 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
                         _to_nodes(mention)
                     elif stations:
                         group.mentions.remove(mention)
+                elif mention.organs == ("peritoneum_mesentery",) and not bare_lesion:
+                    _to_nodes(mention)
                 elif (
                     mention.nodes
                     and not mention.inside
@@ -351,7 +357,7 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
         if (
             len(group.mentions) > 1
             and group.mentions[-1].organs == ("muscles_soft_tissue",)
-            and "脂肪" in "".join(t.text for t in tokens[group.first : group.last + 1])
+            and _FAT.search(" ".join(t.text for t in tokens[group.first : group.last + 1]))
             and not group.node
         ):
             # a list of places that ends in fat is about the fat there

@@ -379,6 +379,9 @@ class _Reader:
                 state = NORMAL
             elif token.kind == "HOT" and not noun and pstate is DECREASED:
                 state = INCREASED
+                if self._next_kind(i) == "AGAINST":
+                    # "less metabolically active than the white matter"
+                    state = DECREASED if self._target(i + 1) in ("surround", "side") else NORMAL
         if (
             self.open is not None
             and not self.open.used
@@ -631,7 +634,7 @@ class _Reader:
                 "OF",
                 "CENTER",
             ):
-                if kind == "SURROUND":
+                if kind == "SURROUND" or (kind == "PLACE" and self.tokens[j].text.startswith("周围")):
                     found = "surround"
                 elif kind == "REF" or (kind in ("SITE", "REGION") and found is None):
                     found = found or ("reference" if self._is_reference(self.tokens[j]) else "side")
@@ -740,6 +743,8 @@ class _Reader:
                 last.state, last.degree, last.last = state, None, i
             return
         self._conclude(state, i, negated and state is not NORMAL, self._degree_for(i))
+        if state is NORMAL and self.out.verdicts:
+            self.out.verdicts[-1].spread = True  # a word for the state itself says more
 
     def _compared(self, kind: str, at: int, state: UptakeState, i: int) -> UptakeState:
         target = self._target(at)
@@ -849,8 +854,23 @@ class _Reader:
         while (
             j < self.size
             and self.tokens[j].kind
-            in ("DEG", "FOCAL", "DIFFUSE", "UNEVEN", "PHYS", "ABN", "OF", "SIDE", "SITE", "PART", "REGION")
-            and not (self.tokens[j].chinese and self.tokens[j].kind in ("SIDE", "SITE", "PART", "REGION"))
+            in (
+                "DEG",
+                "FOCAL",
+                "DIFFUSE",
+                "UNEVEN",
+                "PHYS",
+                "ABN",
+                "OF",
+                "SIDE",
+                "SITE",
+                "PART",
+                "REGION",
+                "JOIN",
+            )
+            and not (
+                self.tokens[j].chinese and self.tokens[j].kind in ("SIDE", "SITE", "PART", "REGION", "JOIN")
+            )
         ):
             j += 1
         following = self.tokens[j].kind if j < self.size else ""

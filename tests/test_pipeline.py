@@ -13,8 +13,9 @@ from click.testing import CliRunner
 from pet2rep_eval.cli import group
 from pet2rep_eval.errors import InputError, UnknownNameError
 from pet2rep_eval.inference import read_prompts
-from pet2rep_eval.pipeline import Hooks, Run, read_configuration
+from pet2rep_eval.pipeline import Hooks, Run, full_demo, read_configuration
 from pet2rep_eval.pipeline.cache import Cell, content_key, file_key
+from pet2rep_eval.pipeline.full_demo import MODELS
 from tests.inference.studies import write_studies
 
 
@@ -257,3 +258,123 @@ def test_a_stage_is_done_when_its_mark_is_written(tmp_path: Path) -> None:
     assert not cell.done
     cell.finish(6.0, 3)
     assert (cell.done, cell.seconds_a_study()) == (True, 2.0)
+
+
+# ------------------------------------------------------------------ from scans
+
+SCANS = """
+[prepare]
+studies = "studies"
+references = "references.jsonl"
+workers = 1
+{more}
+
+[run]
+pictures = "{pictures}"
+
+[[model]]
+system = "copier"
+model = "template:prompt"
+"""
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two phantom patients as DICOM."""
+    pytest.importorskip("SimpleITK")
+    pytest.importorskip("pydicom")
+    from pet2rep_eval.imaging.phantom_cohort import write_cohort
+
+    folder = tmp_path_factory.mktemp("cohort")
+    write_cohort(folder, 2, seed=1)
+    return folder
+
+
+def scans_config(cohort: Path, folder: Path, pictures: str = "auto", more: str = "") -> Path:
+    for name in ("studies", "references.jsonl"):
+        (folder / name).symlink_to(cohort / name)
+    (folder / "run.toml").write_text(SCANS.format(pictures=pictures, more=more), encoding="utf-8")
+    return folder / "run.toml"
+
+
+def test_from_dicom_to_leaderboard(cohort: Path, tmp_path: Path) -> None:
+    config = scans_config(cohort, tmp_path)
+    plan = Run(read_configuration(config)).plan()
+    assert [(s.stage, s.state, s.studies) for s in plan] == [
+        ("prepare", "to do", 2),
+        ("generate copier", "to do", 2),
+        ("score", "to do", 2),
+        ("compare", "to do", 2),
+    ]
+    result, _ = execute(config)
+    prompts = read_prompts(result.prompts)
+    assert [len(p.images) for p in prompts] == [3, 3]
+    assert all(p.reference for p in prompts)
+    assert result.scores is not None
+    assert result.comparison is not None
+    rows = json.loads((result.comparison / "leaderboard.json").read_text(encoding="utf-8"))["rows"]
+    assert next(row["name"] for row in rows) == "copier"
+    again, notes = execute(config)
+    assert again == result
+    assert "prepare: there already." in notes
+    assert {s.state for s in Run(read_configuration(config)).plan()} == {"there"}
+
+
+def test_separate_pictures_have_their_own_prompts(cohort: Path, tmp_path: Path) -> None:
+    config = scans_config(cohort, tmp_path, "separate", 'language = "en"\nplanes = "centroid"\nsuv_max = 8')
+    result, _ = execute(config)
+    prompts = read_prompts(result.prompts, pictures="separate")
+    assert [len(p.images) for p in prompts] == [6, 6]
+    assert prompts[0].user.count("<image>") == 6
+    assert "CT first" in prompts[0].user
+
+
+def test_a_study_that_cannot_be_prepared_counts_as_missing(cohort: Path, tmp_path: Path) -> None:
+    config = scans_config(cohort, tmp_path)
+    (tmp_path / "studies").unlink()
+    shutil.copytree(cohort / "studies", tmp_path / "studies")
+    broken = sorted((tmp_path / "studies").iterdir())[0]
+    shutil.rmtree(broken / "CT")
+    result, notes = execute(config)
+    assert result.failures == {"prepare": 1}
+    assert any(n.startswith(f"{broken.name}: no CT") for n in notes)
+    assert result.scores is not None
+    found = json.loads((result.scores / "results.json").read_text(encoding="utf-8"))[0]
+    assert found["outcomes"] == {"scored": 1, "missing": 1}
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ("plane = 'centroid'", "planes"),
+        ("count = 'three'", "'prepare.count' must be of type int"),
+        ("strict = 1", "'prepare.strict' must be of type bool"),
+        ("colours = 'hott'", "hot"),
+    ],
+)
+def test_bad_prepare_tables_are_named(tmp_path: Path, more: str, message: str) -> None:
+    (tmp_path / "run.toml").write_text(SCANS.format(pictures="auto", more=more), encoding="utf-8")
+    with pytest.raises((InputError, UnknownNameError), match=message):
+        Run(read_configuration(tmp_path / "run.toml"))
+
+
+def test_scans_that_are_not_there(tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text(SCANS.format(pictures="auto", more=""), encoding="utf-8")
+    with pytest.raises(InputError, match="studies are not there"):
+        Run(read_configuration(tmp_path / "run.toml")).plan()
+
+
+@pytest.mark.slow
+def test_the_full_demo_runs_all_stages(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    notes: list[str] = []
+    result = full_demo(tmp_path, hooks=Hooks(note=notes.append))
+    assert set(result.outputs) == {"copier", *MODELS}
+    assert result.failures == {}
+    for path in result.outputs.values():
+        assert len(path.read_text(encoding="utf-8").splitlines()) == 12
+    assert result.comparison is not None
+    rows = json.loads((result.comparison / "leaderboard.json").read_text(encoding="utf-8"))["rows"]
+    assert rows[0]["name"] == "copier", "models at random weights do not beat the template"
+    code, said, _ = invoke("run", tmp_path / "run.toml", "--format", "json")
+    assert (code, json.loads(said)["comparison"]) == (0, str(result.comparison))

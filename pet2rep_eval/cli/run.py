@@ -11,6 +11,7 @@ import click
 from pet2rep_eval.cli._output import chosen_format, console, emit, note, progress, to_json
 
 if TYPE_CHECKING:
+    from pet2rep_eval.leaderboard import Comparison
     from pet2rep_eval.pipeline import Hooks, PlannedStage, RunResult
 
 
@@ -50,7 +51,19 @@ def hooks() -> Hooks:
     from pet2rep_eval.cli.score import write_results
     from pet2rep_eval.pipeline import Hooks
 
-    return Hooks(note=note, bar=progress, write_scores=write_results)
+    return Hooks(note=note, bar=progress, write_scores=write_results, write_comparison=write_leaderboard)
+
+
+def write_leaderboard(comparison: Comparison, folder: Path) -> None:
+    """``leaderboard.md`` and ``leaderboard.csv``."""
+    from pet2rep_eval.cli._compare_tables import grids
+    from pet2rep_eval.cli._output import to_csv, to_markdown
+
+    parts = [to_markdown(grid) for grid in grids(comparison)]
+    parts += [comparison.summary, "\n".join(f"- {warning}" for warning in comparison.warnings)]
+    emit("\n\n".join(part for part in parts if part), folder / "leaderboard.md")
+    rows = comparison.rows()
+    emit(to_csv(list(rows[0]), [list(row.values()) for row in rows]), folder / "leaderboard.csv")
 
 
 def duration(seconds: float | None) -> str:

@@ -91,7 +91,7 @@ def check_weights(folder: Path, what: str, allow_pickle: bool) -> None:
 
 
 @contextmanager
-def _quiet_bars() -> Iterator[None]:
+def quiet_bars() -> Iterator[None]:
     """Keeps the library's loading bars out of logs; leaves them as they were."""
     from transformers.utils import logging as library
 
@@ -117,7 +117,7 @@ def load(path: str, options: Options) -> Loaded:
     if options.trust_remote_code:
         log.warning("Running Python code that comes with '%s', as asked.", path)
     device_map = options.device_map or ("auto" if torch.cuda.is_available() else None)
-    with _quiet_bars():
+    with quiet_bars():
         processor = load_processor(path, log.warning, options.trust_remote_code)
         settings: dict[str, Any] = {"dtype": options.dtype, "trust_remote_code": options.trust_remote_code}
         settings |= {"device_map": device_map} if device_map else {}

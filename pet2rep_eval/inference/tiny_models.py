@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from pet2rep_eval.errors import MissingExtraError, UnknownNameError
+from pet2rep_eval.inference.loading import quiet_bars
 
-_START, _END, _PAD = "<|im_start|>", "<|im_end|>", "<|endoftext|>"
+_START, _END, _PAD, _UNKNOWN = "<|im_start|>", "<|im_end|>", "<|endoftext|>", "<|unknown|>"
 _QWEN_IMAGE = "<|vision_start|><|image_pad|><|vision_end|>"
 
 
@@ -29,23 +30,26 @@ def _chat_template(picture: str) -> str:
 
 
 def _tokenizer(texts: Sequence[str], special: Sequence[str]) -> Any:
-    """A byte-level BPE tokenizer trained on *texts*: it can write any text, and no download is needed."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    """A BPE tokenizer over characters, trained on *texts*: no download, and whatever is generated is text.
+
+    Characters that are neither in *texts* nor ASCII become an unknown token.
+    """
+    from tokenizers import Tokenizer, decoders, models, trainers
     from transformers import PreTrainedTokenizerFast
 
-    bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bpe.decoder = decoders.ByteLevel()
+    bpe = Tokenizer(models.BPE(unk_token=_UNKNOWN))
+    bpe.decoder = decoders.Fuse()
     trainer = trainers.BpeTrainer(
         vocab_size=600,
-        special_tokens=[_PAD, _START, _END, *special],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        special_tokens=[_PAD, _UNKNOWN, _START, _END, *special],
+        initial_alphabet=[chr(code) for code in range(32, 127)],
         show_progress=False,
     )
     bpe.train_from_iterator(texts, trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=bpe,
         pad_token=_PAD,
+        unk_token=_UNKNOWN,
         eos_token=_END,
         bos_token=_START,
         additional_special_tokens=list(special),
@@ -198,8 +202,9 @@ def build_tiny_model(family: str, folder: str | Path, texts: Sequence[str], seed
         model, processor = _FAMILIES[family](texts)
     model.generation_config.pad_token_id = model.config.text_config.pad_token_id
     model.generation_config.eos_token_id = model.config.text_config.eos_token_id
-    model.save_pretrained(folder)
-    processor.save_pretrained(folder)
+    with quiet_bars():
+        model.save_pretrained(folder)
+        processor.save_pretrained(folder)
     if family == "qwen2_5_vl":
         # as in the family's own checkpoints, for a machine that has torchvision
         video = {"video_processor_type": "Qwen2VLVideoProcessor", "processor_class": "Qwen2_5_VLProcessor"}

@@ -11,16 +11,7 @@ from typing import Any
 from pet2rep_eval.errors import InputError, UnknownNameError
 from pet2rep_eval.inference.decoding import Decoding, decoding
 from pet2rep_eval.inference.prompt_file import INPUTS
-
-
-@dataclass(frozen=True, slots=True)
-class PrepareSettings:
-    """``[prepare]``: from scans to key slices and prompts."""
-
-    studies: tuple[Path, ...]
-    """Folders or files of PET/CT studies."""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    """What :func:`pet2rep_eval.imaging.prepare_studies` takes besides."""
+from pet2rep_eval.pipeline.scans import Scans, read_scans
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +32,7 @@ class RunConfiguration:
     path: Path
     output: Path
     models: tuple[ModelSettings, ...]
-    prepare: PrepareSettings | None = None
+    prepare: Scans | None = None
     prompts: Path | None = None
     """A prompt file, in place of ``[prepare]``."""
     pictures: str = "auto"
@@ -140,7 +131,13 @@ class _Reader:
             prepare=prepare,
             prompts=self._place(run["prompts"]) if "prompts" in run else None,
             pictures=pictures,
-            references=self._place(score["references"]) if "references" in score else None,
+            references=(
+                self._place(score["references"])
+                if "references" in score
+                else prepare.references
+                if prepare
+                else None
+            ),
             protocol=score.get("protocol", "pet2rep"),
             profile=score.get("profile", "default"),
             against=against,
@@ -167,17 +164,8 @@ class _Reader:
             raise UnknownNameError("row to compare with", against, rows)
         return against, tuple(chosen)
 
-    def _prepare(self) -> PrepareSettings | None:
-        if "prepare" not in self._data:
-            return None
-        table = self._table("prepare")
-        given = table.pop("studies", None)
-        given = [given] if isinstance(given, str) else given
-        if not isinstance(given, list) or not given or not all(isinstance(s, str) for s in given):
-            raise self._problem(
-                "'prepare.studies' must name folders of studies", "Give a path or a list of paths."
-            )
-        return PrepareSettings(tuple(self._place(s) for s in given), table)
+    def _prepare(self) -> Scans | None:
+        return read_scans(self._table("prepare"), self._path) if "prepare" in self._data else None
 
     def _models(self) -> tuple[ModelSettings, ...]:
         common = self._table("decoding", _KEYS["decoding"])

@@ -18,7 +18,6 @@ from pet2rep_eval.inference import Prompt, create_backend, generate, read_prompt
 from pet2rep_eval.inference.runner import Progress, beside
 from pet2rep_eval.pipeline.cache import Cell, content_key, file_key
 from pet2rep_eval.pipeline.configuration import ModelSettings, RunConfiguration
-from pet2rep_eval.pipeline.scans import count_studies, prepare_studies
 
 if TYPE_CHECKING:
     from pet2rep_eval.leaderboard import Comparison
@@ -75,7 +74,7 @@ class RunResult:
     """Folder with ``results.json``; None where there are no references."""
     comparison: Path | None
     failures: Mapping[str, int] = field(default_factory=dict)
-    """System → studies without a report."""
+    """System → studies without a report; ``prepare`` → studies that could not be prepared."""
 
 
 def safe_name(text: str) -> str:
@@ -92,6 +91,8 @@ class Run:
         self._backends = {
             m.system: create_backend(m.model, m.decoding, m.options) for m in configuration.models
         }
+        if configuration.prepare:
+            configuration.prepare.chosen()
 
     # ---------------------------------------------------------------- cells
 
@@ -109,13 +110,17 @@ class Run:
                     path=path,
                     remedy=f"Check 'prepare.studies' in {self._configuration.path}.",
                 )
-        settings = {"options": dict(prepare.options), "version": __version__}
-        # scans are too large to be read for this
-        return self._cell("prepare", settings, [file_key(path, 0) for path in prepare.studies])
+        settings = prepare.settings() | {"version": __version__}
+        files = [file_key(path, 0) for path in prepare.studies]  # scans are too large to be read for this
+        files += [file_key(prepare.references)] if prepare.references else []
+        return self._cell("prepare", settings, files)
 
     def _prompt_file(self) -> Path:
         cell = self._prepare_cell()
-        return cell.folder / "prompts.jsonl" if cell else self._configuration.prompts or Path()
+        if cell is None:
+            return self._configuration.prompts or Path()
+        separate = self._configuration.pictures == "separate"
+        return cell.folder / ("prompts.separate.jsonl" if separate else "prompts.jsonl")
 
     def _prompts(self) -> tuple[Prompt, ...]:
         return read_prompts(self._prompt_file(), pictures=self._configuration.pictures)
@@ -154,7 +159,7 @@ class Run:
         if cell:
             prepare = self._configuration.prepare
             where = ", ".join(str(path) for path in prepare.studies) if prepare else ""
-            count = None if cell.done else count_studies(prepare.studies if prepare else ())
+            count = prepare.count() if prepare and not cell.done else None
             rate: float | None = cell.seconds_a_study() or _PREPARE_SECONDS
             stages.append(_planned("prepare", cell, where, count, rate, cell.done))
         prompts = self._prompts() if ready else ()
@@ -190,10 +195,9 @@ class Run:
     def execute(self) -> RunResult:
         """Do what is missing. Raises what its stages raise; a second call goes on from there."""
         self._configuration.output.mkdir(parents=True, exist_ok=True)
-        self._prepare()
+        failures = self._prepare()
         prompts = self._prompts()
         outputs: dict[str, Path] = {}
-        failures: dict[str, int] = {}
         for model in self._configuration.models:
             outputs[model.system], failed = self._generate(model, prompts)
             if failed:
@@ -207,16 +211,19 @@ class Run:
         )
         return RunResult(self._prompt_file(), outputs, scores, comparison, failures)
 
-    def _prepare(self) -> None:
-        cell, settings = self._prepare_cell(), self._configuration.prepare
-        if cell is None or settings is None:
-            return
+    def _prepare(self) -> dict[str, int]:
+        cell, scans = self._prepare_cell(), self._configuration.prepare
+        if cell is None or scans is None:
+            return {}
         if cell.done:
             self._hooks.note("prepare: there already.")
-            return
+            return {}
         began = time.monotonic()
-        count = prepare_studies(settings, cell.folder, self._hooks.note)
+        count, failed = scans.prepare(cell.folder, self._hooks)
+        if failed:
+            return {"prepare": failed}  # not marked as done: they are tried again at the next run
         cell.finish(time.monotonic() - began, count)
+        return {}
 
     def _generate(self, model: ModelSettings, prompts: Sequence[Prompt]) -> tuple[Path, int]:
         cell = self._generate_cell(model, prompts)

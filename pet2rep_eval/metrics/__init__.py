@@ -12,6 +12,8 @@ METRICS = Registry(
         "rouge": "pet2rep_eval.metrics.rouge:Rouge",
         "cider": "pet2rep_eval.metrics.cider:Cider",
         "clinical_efficacy": "pet2rep_eval.metrics.clinical_efficacy:ClinicalEfficacy",
+        "crg": "pet2rep_eval.metrics.crg:Crg",
+        "structure": "pet2rep_eval.metrics.structure:Structure",
     },
 )
 """Metric → its class, called with a :class:`~pet2rep_eval.metrics.base.MetricContext` and a profile's

@@ -61,6 +61,10 @@ class Concept:
     before: bool = False
     """A place word that precedes what it is said of."""
     heading_only: bool = False
+    finding: bool = False
+    """A finding that names its organ (脂肪肝): never a mere member of a list."""
+    negated: str | None = None
+    """The organ meant instead where the clause denies something."""
     weak: bool = False
     """A word for uptake that states nothing by itself."""
     contextual: bool = False
@@ -91,21 +95,17 @@ def _as_tuple(value: Any) -> tuple[str, ...]:
 
 
 def _side_of(phrase: str) -> str | None:
-    """The side that a phrase begins with: 右叶, "left lobe"."""
-    for prefix, side in (
-        ("左", "left"),
-        ("右", "right"),
-        ("双", "bilateral"),
-        ("两", "bilateral"),
-        ("left ", "left"),
-        ("right ", "right"),
-    ):
+    """The side that a phrase names: 右叶, 肝左外叶, "left lobe"."""
+    for prefix, side in (("双", "bilateral"), ("两", "bilateral"), ("left ", "left"), ("right ", "right")):
         if phrase.startswith(prefix):
             return side
-    return None
+    left, right = "左" in phrase, "右" in phrase
+    if left == right or "动脉" in phrase:
+        return None
+    return "left" if left else "right"
 
 
-_FLAGS = ("noun", "tracer", "alternative", "before", "heading_only", "fluid", "weak", "contextual")
+_FLAGS = ("noun", "tracer", "alternative", "before", "heading_only", "fluid", "weak", "contextual", "finding")
 _KNOWN = {
     *_FLAGS,
     "kind",
@@ -115,6 +115,7 @@ _KNOWN = {
     "region",
     "nodes",
     "mass",
+    "negated",
     "state",
     "after",
     "name",
@@ -143,6 +144,7 @@ def _concept(file: str, name: str, table: Mapping[str, Any], inherited: Mapping[
         regions=_as_tuple(merged.get("region")),
         nodes=_as_tuple(merged.get("nodes")),
         mass=merged.get("mass"),
+        negated=merged.get("negated"),
         state=UptakeState(state) if state else None,
         **{flag: bool(merged.get(flag)) for flag in _FLAGS},
     )

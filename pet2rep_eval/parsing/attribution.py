@@ -351,6 +351,21 @@ class Reader:
                 if not mention.organs:
                     continue
                 existing = mention.drafts.get(key)
+                said = self.drafts[-1] if self.drafts else None
+                if (
+                    existing is None
+                    and said is not None
+                    and said.key == key
+                    and said.state is NORMAL
+                    and said.ct is None
+                    and ("NEG" in {t.kind for t in read.clause.tokens} or not (read.lesion or read.finding))
+                    and said.side in (None, mention.side)
+                ):
+                    # the structure of what was just called normal belongs to the same statement
+                    said.side, said.ct = mention.side, (read.clause.start, read.clause.end)
+                    mention.drafts[key] = said
+                    out.append(said)
+                    continue
                 draft = (
                     existing
                     if existing is not None and existing.state is None
@@ -369,10 +384,12 @@ class Reader:
         sites = load_lexicon().sites
         out: list[Draft] = []
         tokens = read.clause.tokens
+        mixed = _mixed_sides(mentions)
         span = (tokens[verdict.first].start, tokens[verdict.last].end)
         done: dict[tuple[str, str | None], Draft] = {}
         for mention in mentions:
-            for key in mention.keys:
+            keys = (mention.negated, *mention.keys) if mention.negated and verdict.negated else mention.keys
+            for key in keys:
                 state = verdict.state
                 if verdict.activity:
                     lesion = (
@@ -396,7 +413,9 @@ class Reader:
                     and not read.reading.cue
                 ):
                     continue
-                if (key, mention.side) in done:
+                side = None if key in mixed else mention.side
+                if (key, side) in done:
+                    mention.drafts[key] = done[key, side]
                     continue
                 draft = mention.drafts.get(key)
                 if (
@@ -425,7 +444,8 @@ class Reader:
                     draft.degree = None
                 draft.suv += [v for v in read.suv]
                 draft.size_mm += [s for s in read.sizes if s not in draft.size_mm]
-                done[key, mention.side] = draft
+                draft.side = side
+                done[key, side] = draft
                 out.append(draft)
         self.last = out or self.last
         return out
@@ -441,6 +461,15 @@ _REGION_NODES = {
     "head_neck": ("cervical_lymph_nodes",), "chest": ("mediastinal_hilar_lymph_nodes",),
     "abdomen": ("abdominal_lymph_nodes",), "pelvis": ("pelvic_lymph_nodes",),
 }  # fmt: skip
+
+
+def _mixed_sides(mentions: Sequence[Mention]) -> frozenset[str]:
+    """Organs that a list names with sides that do not add up to one: 右侧肩胛下肌、双侧竖脊肌."""
+    sides: dict[str, set[str | None]] = {}
+    for mention in mentions:
+        for key in mention.keys:
+            sides.setdefault(key, set()).add(mention.side)
+    return frozenset(key for key, found in sides.items() if len(found) > 1 and not found <= {"left", "right"})
 
 
 def _extend(draft: Draft, clause: Clause) -> None:

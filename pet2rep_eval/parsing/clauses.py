@@ -313,7 +313,11 @@ _SEEN = frozenset(
 def _bare(clause: Clause) -> bool:
     """It only names places ("hilar or axillary nodes are identified")."""
     tokens = clause.tokens
-    if clause.trailing or tokens[0].kind == "VERB" or any(t.concept.fluid for t in tokens):
+    if (
+        clause.trailing
+        or tokens[0].kind == "VERB"
+        or any(t.concept.fluid or t.concept.finding for t in tokens)
+    ):
         return False
     if clause.chinese and any(t.kind in ("LESION", "NODE") for t in tokens):
         return False

@@ -29,6 +29,8 @@ class Mention:
     last: int
     nodes: tuple[str, ...] = ()
     mass: str | None = None
+    negated: str | None = None
+    """The organ meant instead where something is denied."""
     place: bool = False
     """It only says where something else is."""
     node: bool = False
@@ -145,8 +147,9 @@ class _GroupReader:
     def _side(self, i: int) -> None:
         token, following = self.tokens[i], self._following(i)
         if following in ("PART", "") and self.run and self.run[-1].side is None and not self.listed:
-            last = self.run[-1]
-            last.side, last.last, last.end = token.concept.side, i, token.end
+            for mention in self.run:
+                mention.side = mention.side or token.concept.side  # 鼻咽及口咽双侧壁
+            self.run[-1].last, self.run[-1].end = i, token.end
             return
         if following in ("", "LESION", "PART") and not self.run:
             self.group.side = self.group.side or token.concept.side
@@ -192,6 +195,7 @@ class _GroupReader:
             i,
             concept.nodes,
             concept.mass,
+            concept.negated,
             place=kind == "HILUM" or self.place_before,
             paren=token.paren,
             inside=token.text.endswith("内") or token.text.startswith("intra"),

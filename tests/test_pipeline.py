@@ -378,3 +378,10 @@ def test_the_full_demo_runs_all_stages(tmp_path: Path) -> None:
     assert rows[0]["name"] == "copier", "models at random weights do not beat the template"
     code, said, _ = invoke("run", tmp_path / "run.toml", "--format", "json")
     assert (code, json.loads(said)["comparison"]) == (0, str(result.comparison))
+
+
+def test_the_scores_of_a_run_can_be_verified(config: Path) -> None:
+    result, _ = execute(config)
+    assert result.scores is not None
+    code, said, _ = invoke("verify", result.scores / "results.json")
+    assert code == 0, said

@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,8 @@ from pet2rep_eval.pipeline.cache import Cell, content_key, file_key
 from pet2rep_eval.pipeline.configuration import ModelSettings, RunConfiguration
 
 if TYPE_CHECKING:
+    from pet2rep_eval.inputs import ReadSystem
     from pet2rep_eval.leaderboard import Comparison
-    from pet2rep_eval.records import AlignedSystem
     from pet2rep_eval.score_sheet import ScoreSheet
 
 Bar = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
@@ -260,42 +260,58 @@ class Run:
         cell: Cell,
         studies: int,
         outputs: Mapping[str, Path],
-        work: Callable[[list[AlignedSystem], Path], None],
+        work: Callable[[list[ReadSystem], Path], None],
     ) -> Path:
         if cell.done:
             self._hooks.note(f"{stage}: there already.")
             return cell.folder
         began = time.monotonic()
         cell.folder.mkdir(parents=True, exist_ok=True)
-        work(self._aligned(outputs), cell.folder)
+        work(self._read(outputs), cell.folder)
         cell.finish(time.monotonic() - began, studies, systems=list(outputs))
         return cell.folder
 
-    def _aligned(self, outputs: Mapping[str, Path]) -> list[AlignedSystem]:
-        from pet2rep_eval.alignment import align
-        from pet2rep_eval.datasets import read_predictions, read_references
+    def _read(self, outputs: Mapping[str, Path]) -> list[ReadSystem]:
+        from pet2rep_eval.inputs import SystemInput, read_systems
 
-        references = read_references(self._configuration.references or self._prompt_file())
-        return [align(read_predictions(path, system=system), references) for system, path in outputs.items()]
+        references = str(self._configuration.references or self._prompt_file())
+        return read_systems(
+            [SystemInput(str(path), system=system, references=references) for system, path in outputs.items()]
+        )
 
-    def _score(self, systems: list[AlignedSystem], folder: Path) -> None:
-        from pet2rep_eval.evaluation import score_systems
+    def _score(self, systems: list[ReadSystem], folder: Path) -> None:
+        from pet2rep_eval.evaluation import prompt_templates, score_systems
+        from pet2rep_eval.significance import Resampling
 
         configuration = self._configuration
-        with self._hooks.bar("score", sum(len(system.pairs) for system in systems)) as show:
+        told = {"protocol": configuration.protocol, "profile": configuration.profile}
+        with self._hooks.bar("score", sum(len(system.aligned.pairs) for system in systems)) as show:
             sheets = score_systems(
-                systems, protocol=configuration.protocol, profile=configuration.profile, progress=show
+                [system.aligned for system in systems],
+                protocol=configuration.protocol,
+                profile=configuration.profile,
+                templates=[prompt_templates(system.submission) for system in systems],
+                progress=show,
+                resampling=Resampling(),
             )
+        # what `verify` needs to compute the numbers again
+        inputs = [system.source.to_dict() | told | {"metrics": []} for system in systems]
+        sheets = [replace(sheet, inputs=given) for sheet, given in zip(sheets, inputs, strict=True)]
         if self._hooks.write_scores:
             self._hooks.write_scores(sheets, folder)
         else:
             _write_json(folder / "results.json", [sheet.to_dict() for sheet in sheets])
 
-    def _compare(self, systems: list[AlignedSystem], folder: Path) -> None:
+    def _compare(self, systems: list[ReadSystem], folder: Path) -> None:
+        from pet2rep_eval.evaluation import prompt_templates
         from pet2rep_eval.leaderboard import Entrant, compare, gather, with_baselines
 
         configuration = self._configuration
-        entrants = with_baselines([Entrant(s.system, (s,)) for s in systems], configuration.baselines)
+        entrants = [
+            Entrant(s.aligned.system, (s.aligned,), prompt_templates=prompt_templates(s.submission))
+            for s in systems
+        ]
+        entrants = with_baselines(entrants, configuration.baselines)
         with self._hooks.bar("compare", sum(len(s.pairs) for e in entrants for s in e.runs)) as show:
             contenders = gather(
                 entrants, protocol=configuration.protocol, profile=configuration.profile, progress=show

@@ -73,6 +73,7 @@ class Normalised:
 @lru_cache(maxsize=1)
 def _character_table() -> dict[int, str]:
     table = {ord(k): v for k, v in load_lexicon().characters.items()}
+    table.update(dict.fromkeys(range(0xD800, 0xE000), "\ufffd"))  # halves of pairs cannot be searched
     for code in range(0xFF01, 0xFF5F):
         table[code] = chr(code - 0xFEE0).lower()
     table.update({ord(k): v for k, v in _FOLDED.items()})

@@ -84,7 +84,7 @@ def test_a_second_run_makes_nothing_anew(config: Path) -> None:
     assert second == first
     assert "score: there already." in notes
     changed = [p.name for p, t in before.items() if p.stat().st_mtime_ns != t]
-    assert set(changed) <= {"outputs.failures.jsonl", "outputs.jsonl"}
+    assert set(changed) <= {"outputs.failures.jsonl"}
 
 
 def test_other_settings_make_other_folders_and_going_back_finds_the_old(config: Path) -> None:
@@ -358,8 +358,11 @@ def test_bad_prepare_tables_are_named(tmp_path: Path, more: str, message: str) -
         Run(read_configuration(tmp_path / "run.toml"))
 
 
-def test_scans_that_are_not_there(tmp_path: Path) -> None:
+def test_scans_and_references_that_are_not_there(tmp_path: Path) -> None:
     (tmp_path / "run.toml").write_text(SCANS.format(pictures="auto", more=""), encoding="utf-8")
+    with pytest.raises(InputError, match=r"references\.jsonl: the reference reports are not there"):
+        Run(read_configuration(tmp_path / "run.toml"))
+    (tmp_path / "references.jsonl").write_text("", encoding="utf-8")
     with pytest.raises(InputError, match="studies are not there"):
         Run(read_configuration(tmp_path / "run.toml")).plan()
 

@@ -116,6 +116,8 @@ class Journal:
         """Put the rows into *order* (study ids); rows that it does not name follow. Atomic."""
         rank = {study: i for i, study in enumerate(order)}
         rows = sorted(self.rows.values(), key=lambda row: rank.get(row["subject_id"], len(rank)))
+        if rows == list(self.rows.values()):
+            return
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         write_atomically(self.path, lines.encode("utf-8", "replace"))
 

@@ -93,6 +93,13 @@ class Run:
         }
         if configuration.prepare:
             configuration.prepare.chosen()
+        references = configuration.references
+        if references is not None and not references.exists():
+            raise InputError(
+                "the reference reports are not there",
+                path=references,
+                remedy=f"Check 'references' in {configuration.path}.",
+            )
 
     # ---------------------------------------------------------------- cells
 
@@ -243,6 +250,7 @@ class Run:
                 progress=step,
                 note=self._hooks.note,
             )
+        backend.close()  # the next model may need the memory
         self._hooks.note(
             f"generate {model.system}: {report.generated} new, {report.resumed} were there, "
             f"{len(report.failures)} failed."

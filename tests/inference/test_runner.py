@@ -35,6 +35,9 @@ class Scripted:
     def count_tokens(self, text: str) -> int | None:
         return len(text)
 
+    def close(self) -> None:
+        """Nothing to free."""
+
     def generate(self, prompts: Sequence[Prompt]) -> Generator[Completion, None, None]:
         try:
             for prompt in prompts:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import logging
 import shutil
+import weakref
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -395,3 +396,12 @@ def test_the_token_limit_is_checked_with_the_models_own_tokens(tiny_model: Model
     generate(prompts, made, tmp_path / "out.jsonl", note=notes.append)
     longest = max(made.count_tokens(p.reference or "") or 0 for p in prompts)
     assert f"2 of 2 references are longer than 2 tokens (the longest has {longest})" in notes[0]
+
+
+def test_a_closed_backend_holds_no_model_and_loads_it_again(tiny_model: Models, tmp_path: Path) -> None:
+    prompts, made = studies(tmp_path, 1), backend(tiny_model("llava"))
+    before = [c.text for c in made.generate(prompts)]
+    model = weakref.ref(made._model().model)
+    made.close()
+    assert model() is None
+    assert [c.text for c in made.generate(prompts)] == before

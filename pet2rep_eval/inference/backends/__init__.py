@@ -52,6 +52,9 @@ class Backend(Protocol):
         request can succeed.
         """
 
+    def close(self) -> None:
+        """Free what was loaded: the next model may need the memory. A later call loads it again."""
+
 
 T = TypeVar("T")
 

@@ -108,6 +108,9 @@ class CommandBackend:
         for start in range(0, len(prompts), max(size, 1)):
             yield from self._run(prompts[start : start + size])
 
+    def close(self) -> None:
+        """Nothing to free: the program ends with its batch."""
+
     def _run(self, prompts: Sequence[Prompt]) -> Generator[Completion, None, None]:
         folder = Path(tempfile.mkdtemp(prefix="pet2rep-eval-"))
         try:

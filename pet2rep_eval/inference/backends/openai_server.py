@@ -119,6 +119,9 @@ class OpenAIBackend:
             finally:
                 crew.stop.set()
 
+    def close(self) -> None:
+        """Nothing to free: connections end with the session."""
+
     def ask(self, client: httpx.Client, prompt: Prompt) -> tuple[str, str | None, int, int]:
         """One try: text, finish reason, tokens in and out. Raises ``_PassingError`` or ``_RefusedError``."""
         import httpx

@@ -56,6 +56,9 @@ class ReplayBackend:
             missing = self._problems.get(study, f"no output for this study in {self._path.name}")
             yield Completion(study, text, "" if text is not None else missing)
 
+    def close(self) -> None:
+        """Nothing to free."""
+
 
 def create(name: str, decoding: Decoding, options: Mapping[str, Any]) -> ReplayBackend:
     """*name* is the path of a file of outputs; decoding plays no part."""

@@ -64,6 +64,9 @@ class TemplateBackend:
             reason = "" if found is not None else "no template found in the prompt"
             yield Completion(prompt.study_id, found, reason, finish="stop" if found is not None else None)
 
+    def close(self) -> None:
+        """Nothing to free."""
+
 
 def create(name: str, decoding: Decoding, options: Mapping[str, Any]) -> TemplateBackend:
     """*name* is ``zh``, ``en`` or ``prompt``; decoding plays no part."""

@@ -78,6 +78,12 @@ class TransformersBackend:
             yield from done
             start += len(done)
 
+    def close(self) -> None:
+        """Drop the model and give its memory back."""
+        if self._loaded is not None:
+            self._loaded = None
+            _free_memory()
+
     def _model(self) -> Loaded:
         if self._loaded is None:
             self._loaded = load(self._path, self._options)

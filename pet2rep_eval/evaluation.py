@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -11,6 +12,7 @@ import numpy as np
 
 from pet2rep_eval import resources
 from pet2rep_eval._version import __version__
+from pet2rep_eval.cache import TextCache, code_of
 from pet2rep_eval.alignment import align
 from pet2rep_eval.datasets.records import References, Row, Submission
 from pet2rep_eval.errors import InputError
@@ -18,7 +20,7 @@ from pet2rep_eval.metrics.base import FloatArray, Metric, Words
 from pet2rep_eval.metrics.clinical_efficacy import ClinicalEfficacy, EfficacyTables
 from pet2rep_eval.metrics.prepared import PreparedText
 from pet2rep_eval.metrics.profiles import load_profile
-from pet2rep_eval.metrics.several import check_policy
+from pet2rep_eval.metrics.several import StatisticsMemo, check_policy
 from pet2rep_eval.metrics.several import statistics as study_statistics
 from pet2rep_eval.metrics.suite import Composite, Suite
 from pet2rep_eval.protocols import Protocol, load_protocol
@@ -54,11 +56,13 @@ class Evaluator:
         more_baselines: Mapping[str, tuple[str, Mapping[str, str]]] | None = None,
         resampling: Resampling | None = DEFAULT_RESAMPLING,
         policy: str = "first",
+        cache: TextCache | None = None,
     ) -> None:
         """*references*: study id → report, or several. *metrics*: names of
         :data:`~pet2rep_eval.metrics.METRICS`, or None for the profile's. *more_baselines*: name → title, and
         study id → text (a prompt's own template). *resampling*: of the intervals, or None for no intervals.
         *policy*: of :data:`~pet2rep_eval.metrics.several.POLICIES`, for studies with several references.
+        *cache*: where parses, words and statistics are kept between runs.
 
         Raises :class:`UnknownNameError`, and :class:`InputError` where a tokenisation drops most of the text.
         """
@@ -70,13 +74,14 @@ class Evaluator:
         self.profile = load_profile(profile)
         self.resampling = resampling
         self.policy = check_policy(policy)
+        self.cache = cache
         several = {study: (r,) if isinstance(r, str) else tuple(r) for study, r in references.items()}
         spoken = Counter(detect_language(reports[0]) for reports in several.values() if reports[0])
         # A study known by its id alone has no report: its language is that of most.
         usual = max(spoken, key=lambda language: spoken[language], default="zh")
         self.all_references = {
             study: tuple(
-                PreparedText(report, self.profile.text, None if report else usual) for report in reports
+                PreparedText(report, self.profile.text, None if report else usual, cache) for report in reports
             )
             for study, reports in several.items()
         }
@@ -87,6 +92,7 @@ class Evaluator:
             texts = [text for text in self.references.values() if text.language in languages]
             guard(tokenizer, ((text.scored_text, text.tokens(tokenizer)) for text in texts))
         self.suite = suite.fit(list(self.references.values()))
+        self._memo = StatisticsMemo(cache, self._decided_by()) if cache else None
         self._baselines = baselines
         self._more_baselines = more_baselines or {}
         self._baseline_scores: dict[str, dict[str, float]] | None = None
@@ -100,6 +106,14 @@ class Evaluator:
                 for language in self.languages:
                     found.setdefault(words.tokenizer(language), set()).add(language)
         return found
+
+    def _decided_by(self) -> str:
+        """Everything that statistics of a study depend on besides its texts; for the cache."""
+        told = [dict(metric.signature(s, self.languages)) for metric in self.suite.metrics for s in metric.scores]
+        made_of = [f"{type(m).__module__}.{type(m).__qualname__}={code_of(m)}" for m in self.suite.metrics]
+        fitted = [reference.text for reference in self.references.values()]
+        text = [self.profile.text.signature, sorted(self.languages), self.policy, environment()]
+        return json.dumps([told, made_of, fitted, text], ensure_ascii=False)
 
     @property
     def _efficacy(self) -> ClinicalEfficacy | None:
@@ -153,7 +167,8 @@ class Evaluator:
     def _prepare(self, texts: Iterable[str]) -> list[PreparedText]:
         """Equal texts are prepared once: a template copier writes the same report every time."""
         known: dict[str, PreparedText] = {}
-        return [known.setdefault(text, PreparedText(text, self.profile.text)) for text in texts]
+        policy, cache = self.profile.text, self.cache
+        return [known.setdefault(t, PreparedText(t, policy, cache=cache)) for t in texts]
 
     def _values(
         self,
@@ -162,7 +177,11 @@ class Evaluator:
         progress: Progress | None = None,
     ) -> tuple[FloatArray, dict[str, float]]:
         references = [self.all_references[study] for study in ids]
-        statistics = study_statistics(self.suite, predictions, references, self.policy, progress)
+        statistics = study_statistics(
+            self.suite, predictions, references, self.policy, progress, self._memo
+        )
+        if self.cache:
+            self.cache.flush()
         if self.policy != "first" and any(len(reports) > 1 for reports in references):
             totals = self.suite.aggregate(statistics.sum(0))
             return statistics, {name: float(totals[name]) for name in self.suite.scores}
@@ -280,6 +299,7 @@ def score_systems(
     resampling: Resampling | None = DEFAULT_RESAMPLING,
     policy: str = "first",
     baselines: bool = True,
+    cache: TextCache | None = None,
 ) -> list[ScoreSheet]:
     """Score sheets of several systems; those with the same references share all work on them.
 
@@ -300,6 +320,7 @@ def score_systems(
                 profile=profile,
                 metrics=metrics,
                 baselines=baselines,
+                cache=cache,
                 more_baselines={"prompt_template": ("the template in each prompt", told)} if told else None,
                 resampling=resampling,
                 policy=policy,

@@ -28,6 +28,7 @@ RULES = {
     "attributive": "the uptake stands before the organ that it is said of",
     "inside": "the organ stands between the words of the uptake",
     "likewise": "the same as what was said of the organ before (likewise, 亦)",
+    "announced": "the sentence opened with the finding, and a list of places follows",
     "located": "the uptake is said first, then where it lies",
     "carried": "the clause names no organ; it speaks of the one before it",
     "remainder": "the rest of the same organ or region",

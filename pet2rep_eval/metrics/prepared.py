@@ -11,6 +11,7 @@ from pet2rep_eval.records import ParsedReport
 from pet2rep_eval.tokenization import Tokenizer, Tokens, detect_language
 
 if TYPE_CHECKING:
+    from pet2rep_eval.cache import TextCache
     from pet2rep_eval.protocols import OrganStates, Protocol
 
 T = TypeVar("T")
@@ -43,8 +44,16 @@ class PreparedText:
     Compared by identity. Not frozen, since it fills as it is used; the text itself does not change.
     """
 
-    def __init__(self, text: str, policy: TextPolicy | None = None, language: str | None = None) -> None:
-        """*language*: ``zh`` or ``en`` where the text does not tell, being empty."""
+    def __init__(
+        self,
+        text: str,
+        policy: TextPolicy | None = None,
+        language: str | None = None,
+        cache: TextCache | None = None,
+    ) -> None:
+        """*language*: ``zh`` or ``en`` where the text does not tell, being empty. *cache*: where parses and
+        words are kept between runs."""
+        self.cache = cache
         self.text = text
         self.language = language or detect_language(text)
         """``zh`` or ``en``."""
@@ -56,7 +65,7 @@ class PreparedText:
         """The parse."""
         from pet2rep_eval.parsing import parse_report
 
-        return parse_report(self.text)
+        return self.cache.report(self.text, parse_report) if self.cache else parse_report(self.text)
 
     @cached_property
     def scored_text(self) -> str:
@@ -72,11 +81,23 @@ class PreparedText:
 
     def tokens(self, tokenizer: Tokenizer) -> Tokens:
         """Words of :attr:`scored_text`."""
-        return self.keep(("tokens", tokenizer.name), lambda: tokenizer(self.scored_text))
+        return self.keep(("tokens", tokenizer.name), lambda: self._cut(tokenizer))
+
+    def _cut(self, tokenizer: Tokenizer) -> Tokens:
+        if self.cache is None:
+            return tokenizer(self.scored_text)
+        # By the whole text: the parse, which tells the findings, is then not needed to find the words.
+        how = f"{tokenizer.signature}|{self.policy.section}|{self.policy.brackets}"
+        return self.cache.tokens(self.text, how, lambda: tokenizer(self.scored_text))
 
     def states(self, protocol: Protocol) -> OrganStates:
         """Organ of the protocol → its abnormal states."""
-        return self.keep(("states", protocol.key), lambda: protocol.states(self.report))
+        return self.keep(("states", protocol.key), lambda: self._read(protocol))
+
+    def _read(self, protocol: Protocol) -> OrganStates:
+        if self.cache is None:
+            return protocol.states(self.report)
+        return self.cache.states(self.text, protocol.key, lambda: protocol.states(self.report))
 
     def keep(self, key: Hashable, compute: Callable[[], T]) -> T:
         """The value kept under *key*, computed at the first call."""

@@ -6,10 +6,12 @@ statistics. What a metric counts over all references (CIDEr) it counts over the 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from pet2rep_eval.cache import TextCache, text_hash
 from pet2rep_eval.errors import UnknownNameError
 from pet2rep_eval.metrics.base import FloatArray, Metric
 from pet2rep_eval.metrics.prepared import PreparedText
@@ -54,17 +56,44 @@ def statistics(
     references: Sequence[Sequence[PreparedText]],
     policy: str,
     progress: Callable[[int], None] | None = None,
+    memo: StatisticsMemo | None = None,
 ) -> FloatArray:
     """Statistics (n, k) of all studies, each with one or more references.
 
-    *progress* is called with the number of studies done.
+    *progress* is called with the number of studies done; *memo* keeps them between runs.
     """
-    firsts = [several[0] for several in references]
-    if policy == "first" or all(len(several) == 1 for several in references):
-        return suite.statistics(predictions, firsts, progress)
     rows = np.empty((len(references), suite.width))
     for i, (prediction, several) in enumerate(zip(predictions, references, strict=True)):
-        rows[i] = combined(suite, suite.statistics([prediction] * len(several), several), policy)
+        used = several[:1] if policy == "first" else several
+        known = memo.get(prediction, used) if memo else None
+        if known is None:
+            known = combined(suite, suite.statistics([prediction] * len(used), used), policy)
+            if memo:
+                memo.put(known, prediction, used)
+        rows[i] = known
         if progress:
             progress(i + 1)
     return rows
+
+
+class StatisticsMemo:
+    """Statistics of studies in a cache, by the texts and by all that decides them besides."""
+
+    def __init__(self, cache: TextCache, decided_by: str) -> None:
+        """*decided_by*: signatures, settings and what the metrics were fitted to."""
+        self.cache = cache
+        self._decided_by = hashlib.sha256(decided_by.encode("utf-8", "surrogatepass")).digest()
+
+    def _parts(self, prediction: PreparedText, references: Sequence[PreparedText]) -> tuple[bytes, ...]:
+        texts = (prediction.text, *(reference.text for reference in references))
+        return (self._decided_by, *(text_hash(text) for text in texts))
+
+    def get(self, prediction: PreparedText, references: Sequence[PreparedText]) -> FloatArray | None:
+        """Statistics (k,) of a study, or None."""
+        kept = self.cache.get("statistics", *self._parts(prediction, references))
+        return None if kept is None else np.frombuffer(kept, dtype=np.float64)
+
+    def put(self, row: FloatArray, prediction: PreparedText, references: Sequence[PreparedText]) -> None:
+        """Keeps the statistics (k,) of a study."""
+        kept = np.ascontiguousarray(row, dtype=np.float64).tobytes()
+        self.cache.put(kept, "statistics", *self._parts(prediction, references))

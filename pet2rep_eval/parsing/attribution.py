@@ -176,6 +176,11 @@ class Reader:
                 if any(i in reading.compared for i in range(mention.first, mention.last + 1)):
                     mention.place = mention.aside = True
                     mention.nodes = ()
+        groups = [
+            g
+            for g in groups
+            if g.mentions or not all(i in reading.compared for i in range(g.first, g.last + 1))
+        ]
         finish_groups(groups, tokens)
         if self.topic and all(m.node for m in self.topic):
             for mention in (m for g in groups for m in g.mentions if m.regions and m.last + 1 < len(tokens)):
@@ -384,7 +389,7 @@ class Reader:
         sites = load_lexicon().sites
         out: list[Draft] = []
         tokens = read.clause.tokens
-        mixed = _mixed_sides(mentions)
+        common = _common_sides(mentions)
         span = (tokens[verdict.first].start, tokens[verdict.last].end)
         done: dict[tuple[str, str | None], Draft] = {}
         for mention in mentions:
@@ -413,7 +418,7 @@ class Reader:
                     and not read.reading.cue
                 ):
                     continue
-                side = None if key in mixed else mention.side
+                side = common.get(key, mention.side)
                 if (key, side) in done:
                     mention.drafts[key] = done[key, side]
                     continue
@@ -463,13 +468,21 @@ _REGION_NODES = {
 }  # fmt: skip
 
 
-def _mixed_sides(mentions: Sequence[Mention]) -> frozenset[str]:
-    """Organs that a list names with sides that do not add up to one: 右侧肩胛下肌、双侧竖脊肌."""
+def _common_sides(mentions: Sequence[Mention]) -> dict[str, str | None]:
+    """The side of organs that a list names more than once: 双侧腮腺、颌下腺 is bilateral, 右侧肩胛下肌、双侧竖脊肌 has
+    none of its own. Left and right stay apart, and are not in the result."""
     sides: dict[str, set[str | None]] = {}
     for mention in mentions:
         for key in mention.keys:
             sides.setdefault(key, set()).add(mention.side)
-    return frozenset(key for key, found in sides.items() if len(found) > 1 and not found <= {"left", "right"})
+    common: dict[str, str | None] = {}
+    for key, found in sides.items():
+        named = found - {None}
+        if len(named) == 1:
+            common[key] = next(iter(named))
+        elif named and named != {"left", "right"}:
+            common[key] = None
+    return common
 
 
 def _extend(draft: Draft, clause: Clause) -> None:
@@ -721,6 +734,7 @@ def _carried(reader: Reader, read: ReadClause) -> list[Mention]:
     if (
         group is not None
         and group.side
+        and not (read.sizes and not read.verdicts)
         and topic
         and len({m.organs for m in topic}) == 1
         and not any(t.kind in ("MAXIMAL", "LOCATED", "WITH_MOST") for t in read.clause.tokens)

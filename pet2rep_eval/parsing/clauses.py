@@ -413,6 +413,7 @@ def _adjectives(clause: Clause) -> bool:
     """Only adjectives: "hypermetabolic, partially calcified, right hilar nodes" is one phrase."""
     return (
         not clause.trailing
+        and clause.tokens[0].kind in ("HOT", "VOID", "HYPO", "DEG")
         and all(
             t.kind in ("HOT", "FINDING", "DEG", "HYPO", "VOID", "UNEVEN", "DIFFUSE") for t in clause.tokens
         )

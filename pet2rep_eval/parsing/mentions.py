@@ -386,6 +386,22 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
                 if mention.mass and not mention.place and not group.node:
                     mention.organs = (mention.mass,)
                 mention.lesion = True
+    # "a pulmonary nodule in the right lower lobe" is one place
+    for earlier, later in zip(groups, groups[1:], strict=False):
+        joint = tokens[earlier.last + 1 : later.first]
+        if not earlier.mentions or len(joint) != 1 or joint[0].kind != "IN":
+            continue
+        said = earlier.mentions[-1]
+        if (
+            later.mentions
+            and later.mentions[0].organs == said.organs
+            and said.side in (None, later.mentions[0].side)
+        ):
+            said.side = later.mentions[0].side
+            said.last, said.end = later.mentions[0].last, later.mentions[0].end
+            del later.mentions[0]
+        elif not later.mentions and later.part and said.side is None:
+            said.side, later.side = later.side, None
     # a side that stands apart from its organ: "right lobe of the thyroid"
     for earlier, later in zip(groups, groups[1:], strict=False):
         if (

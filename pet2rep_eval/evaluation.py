@@ -12,8 +12,8 @@ import numpy as np
 
 from pet2rep_eval import resources
 from pet2rep_eval._version import __version__
-from pet2rep_eval.cache import TextCache, code_of
 from pet2rep_eval.alignment import align
+from pet2rep_eval.cache import TextCache, code_of, text_hash
 from pet2rep_eval.datasets.records import References, Row, Submission
 from pet2rep_eval.errors import InputError
 from pet2rep_eval.metrics.base import FloatArray, Metric, Words
@@ -81,7 +81,8 @@ class Evaluator:
         usual = max(spoken, key=lambda language: spoken[language], default="zh")
         self.all_references = {
             study: tuple(
-                PreparedText(report, self.profile.text, None if report else usual, cache) for report in reports
+                PreparedText(report, self.profile.text, None if report else usual, cache)
+                for report in reports
             )
             for study, reports in several.items()
         }
@@ -109,7 +110,9 @@ class Evaluator:
 
     def _decided_by(self) -> str:
         """Everything that statistics of a study depend on besides its texts; for the cache."""
-        told = [dict(metric.signature(s, self.languages)) for metric in self.suite.metrics for s in metric.scores]
+        told = [
+            dict(metric.signature(s, self.languages)) for metric in self.suite.metrics for s in metric.scores
+        ]
         made_of = [f"{type(m).__module__}.{type(m).__qualname__}={code_of(m)}" for m in self.suite.metrics]
         fitted = [reference.text for reference in self.references.values()]
         text = [self.profile.text.signature, sorted(self.languages), self.policy, environment()]
@@ -177,9 +180,7 @@ class Evaluator:
         progress: Progress | None = None,
     ) -> tuple[FloatArray, dict[str, float]]:
         references = [self.all_references[study] for study in ids]
-        statistics = study_statistics(
-            self.suite, predictions, references, self.policy, progress, self._memo
-        )
+        statistics = study_statistics(self.suite, predictions, references, self.policy, progress, self._memo)
         if self.cache:
             self.cache.flush()
         if self.policy != "first" and any(len(reports) > 1 for reports in references):
@@ -213,16 +214,26 @@ class Evaluator:
         notes = []
         for tokenizer, languages in self._tokenizers(self.suite).items():
             texts = [
-                (prediction.scored_text, prediction.tokens(tokenizer))
+                prediction
                 for prediction, reference in zip(predictions, references, strict=True)
                 if reference.language in languages
             ]
-            share = guard(tokenizer, texts, limit=1.0)
+            share = self._dropped(tokenizer, texts)
             if share > MAX_DROPPED:
                 notes.append(
                     f"The tokenisation '{tokenizer.name}' drops {share:.0%} of the predictions' characters."
                 )
         return notes
+
+    def _dropped(self, tokenizer: Tokenizer, texts: Sequence[PreparedText]) -> float:
+        key = (tokenizer.signature.encode(), *(text_hash(text.text) for text in texts))
+        kept = self.cache.get("dropped", *key) if self.cache else None
+        if kept is not None:
+            return float(kept)
+        share = guard(tokenizer, ((t.scored_text, t.tokens(tokenizer)) for t in texts), limit=1.0)
+        if self.cache:
+            self.cache.put(repr(share).encode(), "dropped", *key)
+        return share
 
     def _lift(self, values: Mapping[str, float]) -> Iterable[Baseline]:
         titles = {name: title for name, (title, _) in BASELINES.items()}

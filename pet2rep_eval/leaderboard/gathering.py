@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pet2rep_eval.baselines import BASELINES, baseline_system, written_system
+from pet2rep_eval.cache import TextCache
 from pet2rep_eval.errors import InputError
-from pet2rep_eval.evaluation import score_systems
+from pet2rep_eval.leaderboard.processes import Task, score_in_processes
 from pet2rep_eval.leaderboard.records import Contender
 from pet2rep_eval.protocols import Protocol
 from pet2rep_eval.records import AlignedSystem
@@ -60,21 +61,21 @@ def gather(
     metrics: Sequence[str] | None = None,
     policy: str = "first",
     progress: Callable[[int], None] | None = None,
+    workers: int = 1,
+    cache: TextCache | None = None,
 ) -> list[Contender]:
     """*entrants*, scored. Intervals are left to the comparison, which resamples all of them together.
 
-    *progress* is called with the number of studies done.
+    *progress* is called with the number of studies done. *workers*: processes, for many reports. *cache*:
+    where parses, words and statistics are kept between runs.
     """
     sheets = iter(
-        score_systems(
+        score_in_processes(
             [run for entrant in entrants for run in entrant.runs],
-            protocol=protocol,
-            profile=profile,
-            metrics=metrics,
+            Task(protocol, profile, tuple(metrics) if metrics else None, policy),
+            workers=workers,
+            cache=cache,
             progress=progress,
-            resampling=None,
-            policy=policy,
-            baselines=False,
         )
     )
     return [

@@ -400,7 +400,7 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
             said.side = later.mentions[0].side
             said.last, said.end = later.mentions[0].last, later.mentions[0].end
             del later.mentions[0]
-        elif not later.mentions and later.part and said.side is None:
+        elif not later.mentions and (later.part or later.side) and not later.node and said.side is None:
             said.side, later.side = later.side, None
     # a side that stands apart from its organ: "right lobe of the thyroid"
     for earlier, later in zip(groups, groups[1:], strict=False):

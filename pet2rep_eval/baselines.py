@@ -16,12 +16,14 @@ import numpy as np
 
 from pet2rep_eval.errors import UnknownNameError
 from pet2rep_eval.parsing import parse_report
-from pet2rep_eval.records import AlignedSystem, Outcome, UptakeState, most_abnormal
+from pet2rep_eval.records import AlignedSystem, Outcome, ParsedReport, UptakeState, most_abnormal
 from pet2rep_eval.template import all_normal, render, render_template, template_organs
 from pet2rep_eval.tokenization import Tokens, detect_language, load_tokenizer
 
 Texts = Mapping[str, str]
 """Study id → report."""
+
+Read = Callable[[str], ParsedReport]
 
 
 def _by_language(references: Texts, write: Callable[[str], str]) -> dict[str, str]:
@@ -30,24 +32,24 @@ def _by_language(references: Texts, write: Callable[[str], str]) -> dict[str, st
     return {study: written[language] for study, language in spoken.items()}
 
 
-def template(references: Texts, seed: int = 0) -> dict[str, str]:
+def template(references: Texts, seed: int = 0, read: Read = parse_report) -> dict[str, str]:
     """The benchmark's template, word for word, in the language of each reference."""
     return _by_language(references, render_template)
 
 
-def normal(references: Texts, seed: int = 0) -> dict[str, str]:
+def normal(references: Texts, seed: int = 0, read: Read = parse_report) -> dict[str, str]:
     """The template with every conclusion normal."""
     return _by_language(references, all_normal)
 
 
-def most_frequent(references: Texts, seed: int = 0) -> dict[str, str]:
+def most_frequent(references: Texts, seed: int = 0, read: Read = parse_report) -> dict[str, str]:
     """The template with each organ in the state that most references give it; not stated counts as normal.
 
     Ties go to the more abnormal state.
     """
     counts: dict[str, Counter[UptakeState]] = {organ: Counter() for organ in template_organs()}
     for report in references.values():
-        stated = parse_report(report).states
+        stated = read(report).states
         for organ, count in counts.items():
             count[most_abnormal(stated.get(organ, frozenset())) or UptakeState.NORMAL] += 1
     order = list(UptakeState)
@@ -71,7 +73,7 @@ def _agreeing(
     return found
 
 
-def shuffled(references: Texts, seed: int = 0) -> dict[str, str]:
+def shuffled(references: Texts, seed: int = 0, read: Read = parse_report) -> dict[str, str]:
     """Every study gets the reference of another; with one study, its own is all there is.
 
     A random cycle through all studies: none keeps its own.
@@ -83,7 +85,7 @@ def shuffled(references: Texts, seed: int = 0) -> dict[str, str]:
     return {study: reports[given[i]] for i, study in enumerate(studies)}
 
 
-def nearest(references: Texts, seed: int = 0) -> dict[str, str]:
+def nearest(references: Texts, seed: int = 0, read: Read = parse_report) -> dict[str, str]:
     """Every study gets the reference of the study whose words are most like its own (cosine of TF-IDF)."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -105,8 +107,8 @@ class BaselineKind:
     """A baseline and how a table calls it."""
 
     title: str
-    write: Callable[[Texts, int], dict[str, str]]
-    """References and seed → texts."""
+    write: Callable[[Texts, int, Read], dict[str, str]]
+    """References, seed, and how reports are read → texts."""
 
 
 BASELINES: Mapping[str, BaselineKind] = {
@@ -118,11 +120,13 @@ BASELINES: Mapping[str, BaselineKind] = {
 }
 
 
-def baseline_system(name: str, like: AlignedSystem, seed: int = 0) -> AlignedSystem:
+def baseline_system(
+    name: str, like: AlignedSystem, seed: int = 0, read: Read = parse_report
+) -> AlignedSystem:
     """The baseline *name* on the studies and references of *like*. Raises :class:`UnknownNameError`."""
     if name not in BASELINES:
         raise UnknownNameError("baseline", name, BASELINES)
-    written = BASELINES[name].write({pair.study_id: pair.reference for pair in like.pairs}, seed)
+    written = BASELINES[name].write({pair.study_id: pair.reference for pair in like.pairs}, seed, read)
     return written_system(name, like, written)
 
 

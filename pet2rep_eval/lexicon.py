@@ -69,6 +69,8 @@ class Concept:
     """A word for uptake that states nothing by itself."""
     contextual: bool = False
     """A part that means its organ only where the text does not speak of another."""
+    unless: tuple[str, ...] = ()
+    """The organs beside which it is only a part; empty: any other."""
     fluid: bool = False
     """An effusion: which organ it means depends on the cavity."""
 
@@ -114,6 +116,7 @@ _KNOWN = {
     "organs",
     "region",
     "nodes",
+    "unless",
     "mass",
     "negated",
     "state",
@@ -145,6 +148,7 @@ def _concept(file: str, name: str, table: Mapping[str, Any], inherited: Mapping[
         nodes=_as_tuple(merged.get("nodes")),
         mass=merged.get("mass"),
         negated=merged.get("negated"),
+        unless=_as_tuple(merged.get("unless")),
         state=UptakeState(state) if state else None,
         **{flag: bool(merged.get(flag)) for flag in _FLAGS},
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from pet2rep_eval.cli._output import (
     chosen_format,
     console,
     emit,
+    note,
     progress,
     settings,
     to_csv,
@@ -68,6 +70,19 @@ class Run(click.ParamType[tuple[str, str]]):
 )
 @click.option("--by", "main", help="Score that ranks. Default: overall, else CE F1.")
 @click.option("--trials", type=int, default=10_000, show_default=True, help="Of the randomisation tests.")
+@click.option(
+    "--workers",
+    type=int,
+    default=0,
+    help="Processes that score. Default: as many as there are cores, where there are many reports.",
+)
+@click.option(
+    "--cache",
+    "cache_folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="PET2REP_EVAL_CACHE",
+    help="Folder where parses, words and statistics are kept between runs. It will hold report text.",
+)
 @click.option("--with-published", is_flag=True, help="Place the systems among the published ones.")
 @click.option("--sensitivity", is_flag=True, help="The same predictions under every plausible definition.")
 @click.option("--anatomy", is_flag=True, help="What kinds of errors are made, where, and the worst studies.")
@@ -91,6 +106,8 @@ def command(
     runs: tuple[tuple[str, str], ...],
     main: str | None,
     trials: int,
+    workers: int,
+    cache_folder: Path | None,
     with_published: bool,
     sensitivity: bool,
     anatomy: bool,
@@ -110,6 +127,7 @@ def command(
       pet2rep-eval compare a1.jsonl --system a --run a=a2.jsonl --run a=a3.jsonl --references refs.jsonl
       pet2rep-eval compare a.jsonl --references refs.jsonl --add-baseline all --sensitivity --output results
     """
+    from pet2rep_eval.cache import TextCache
     from pet2rep_eval.leaderboard import compare, gather, with_baselines
     from pet2rep_eval.significance import Resampling
 
@@ -117,7 +135,8 @@ def command(
     names = BASELINE_NAMES if "all" in more else more
     if against and against.replace("-", "_") in BASELINE_NAMES:
         names = (*names, against.replace("-", "_"))
-    entrants = with_baselines(read_entrants(given, runs), names, resampling.seed)
+    cache = TextCache(cache_folder) if cache_folder else None
+    entrants = with_baselines(read_entrants(given, runs), names, resampling.seed, cache)
     known = [entrant.name for entrant in entrants]
     if against and against not in known and against.replace("-", "_") in known:
         against = against.replace("-", "_")
@@ -129,8 +148,14 @@ def command(
             metrics=given.metrics or None,
             policy=given.policy,
             progress=done,
+            workers=workers or os.cpu_count() or 1,
+            cache=cache,
         )
     comparison = compare(contenders, against=against, main=main, resampling=resampling, trials=trials)
+    if cache:
+        cache.close()
+        if cache.problem:
+            note(cache.problem)
     extras = Extras(placement=placed(comparison) if with_published else None)
     show(comparison, extras, format_)
 

@@ -10,8 +10,9 @@ from pet2rep_eval.cache import TextCache
 from pet2rep_eval.errors import InputError
 from pet2rep_eval.leaderboard.processes import Task, score_in_processes
 from pet2rep_eval.leaderboard.records import Contender
+from pet2rep_eval.parsing import parse_report
 from pet2rep_eval.protocols import Protocol
-from pet2rep_eval.records import AlignedSystem
+from pet2rep_eval.records import AlignedSystem, ParsedReport
 
 ALWAYS = ("template", "all_normal")
 """Baselines that every comparison carries."""
@@ -33,7 +34,9 @@ class Entrant:
     """Study id → the template in its prompt; with them comes a baseline that copies it."""
 
 
-def with_baselines(entrants: Sequence[Entrant], names: Sequence[str], seed: int = 0) -> list[Entrant]:
+def with_baselines(
+    entrants: Sequence[Entrant], names: Sequence[str], seed: int = 0, cache: TextCache | None = None
+) -> list[Entrant]:
     """*entrants* and the baselines *names* on the same studies, with that of the prompts where they have one.
 
     Raises :class:`UnknownNameError`, and :class:`InputError` where a system bears the name of a baseline.
@@ -46,7 +49,11 @@ def with_baselines(entrants: Sequence[Entrant], names: Sequence[str], seed: int 
         written = written_system(PROMPT_TEMPLATE, like, told)
         found.append(Entrant(PROMPT_TEMPLATE, (written,), baseline=True))
     wanted = [name for name in dict.fromkeys((*ALWAYS, *names)) if name != PROMPT_TEMPLATE]
-    found += [Entrant(name, (baseline_system(name, like, seed),), baseline=True) for name in wanted]
+
+    def read(text: str) -> ParsedReport:
+        return cache.report(text, parse_report) if cache else parse_report(text)
+
+    found += [Entrant(name, (baseline_system(name, like, seed, read),), baseline=True) for name in wanted]
     clash = next((entrant.name for entrant in found if entrant.baseline and entrant.name in taken), None)
     if clash:
         raise InputError(f"A system is called '{clash}', like a baseline", remedy="Name it with --system.")

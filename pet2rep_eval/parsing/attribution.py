@@ -457,6 +457,10 @@ class Reader:
 
     def measure(self, read: ReadClause) -> None:
         """Measures of a clause go to what was last spoken of."""
+        if read.suv and any(t.kind == "PRIOR" for t in read.clause.tokens):
+            for draft in self.last:
+                if draft.state is UptakeState.DECREASED and draft.sentence == self.sentence:
+                    draft.state = INCREASED  # "decreased uptake, SUVmax 4.2 (previously 12.4)"
         for draft in self.last:
             draft.suv += [v for v in read.suv if v not in draft.suv]
             draft.size_mm += [s for s in read.sizes if s not in draft.size_mm]

@@ -380,6 +380,10 @@ def _merged(clauses: list[Clause]) -> Iterator[Clause]:
                 _append(out[-1], clause)
             else:
                 waiting.append(clause)
+        elif out and not clause.chinese and _completes(clause, out[-1], waiting):
+            for extra in [*waiting, clause]:
+                _append(out[-1], extra)
+            waiting = []
         elif not waiting and (anchor := _continued(clause, out)) is not None:
             _append(anchor, clause)
         elif (
@@ -422,6 +426,28 @@ def _adjectives(clause: Clause) -> bool:
 
 
 _FINITE = frozenset("is are was were remains remain appears appear".split())
+
+
+_VERDICTS = frozenset("UP DOWN COLD EVEN HOT HYPO VOID ABN PHYS NEG".split())
+
+
+def _completes(clause: Clause, head: Clause, waiting: list[Clause]) -> bool:
+    """ "Uptake in the visual cortex, basal ganglia and thalami is preserved": the list ends in the verdict."""
+    if head.heading or clause.heading:
+        return False
+    said = {t.kind for t in head.tokens}
+    kinds = [t.kind for t in clause.tokens]
+    verb = next((i for i, t in enumerate(clause.tokens) if t.kind == "VERB"), -1)
+    return (
+        "CUE" in said
+        and "IN" in said
+        and not said & _VERDICTS
+        and head.tokens[-1].kind in ELEMENTS
+        and verb > 0
+        and all(k in ELEMENTS or k == "JOIN" for k in kinds[:verb])
+        and "CUE" not in kinds
+        and bool(set(kinds[verb:]) & {"EVEN", "UP", "DOWN", "COLD", "PHYS"})
+    )
 
 
 def _continued(clause: Clause, out: list[Clause]) -> Clause | None:

@@ -118,12 +118,19 @@ class _GroupReader:
                 self._part(i)
             elif kind == "PLACE":
                 self.place_before |= token.concept.before
-                if not token.concept.before and self.run:
-                    self.run[-1].place = True
+                if not token.concept.before:
+                    for mention in self.run[-1:] if token.chinese else self.run:
+                        mention.place = True
             elif kind == "NODE":
                 self._node(i)
             elif kind == "LESION":
                 self._lesion(i)
+            if (
+                token.text == "submandibular"
+                and i + 2 < self.chunk.end
+                and "salivary_glands" in self.tokens[i + 2].concept.organs
+            ):
+                self.run[-1].organs = ("salivary_glands",)  # "submandibular and parotid glands"
             if kind in ("JOIN", "COMMA"):
                 self.listed, self.side = True, None
             elif kind != "SIDE":
@@ -132,14 +139,18 @@ class _GroupReader:
 
     def _is_mere_part(self, i: int) -> bool:
         """ "Cortical" beside the kidney is no brain."""
-        organs = self.tokens[i].concept.organs
-        if self.topic and not self.topic & set(organs) and not self.first:
+        concept = self.tokens[i].concept
+        own = set(concept.organs)
+        beside = {
+            o for t in self.tokens if t.kind == "SITE" and not t.concept.contextual for o in t.concept.organs
+        } - own
+        if concept.unless:
+            return bool((beside | self.topic) & set(concept.unless))
+        if self.topic and not self.topic & own and not self.first:
             return True
-        if self.run and not self.listed and self.run[-1].organs != organs:
+        if self.run and not self.listed and self.run[-1].organs != concept.organs:
             return True
-        return any(
-            t.kind == "SITE" and not t.concept.contextual and t.concept.organs != organs for t in self.tokens
-        )
+        return bool(beside)
 
     def _following(self, i: int) -> str:
         return self.tokens[i + 1].kind if i + 1 < self.chunk.end else ""

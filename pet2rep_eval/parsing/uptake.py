@@ -776,6 +776,8 @@ class _Reader:
     def on_prior(self, i: int, token: Token) -> None:
         if self._next_kind(i) not in ("FINDING", "STRUCT", "SIZE"):
             self.prior = True
+            if self.valued:
+                self.out.change = True
 
     def on_present(self, i: int, token: Token) -> None:
         self.prior = False

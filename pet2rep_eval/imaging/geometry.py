@@ -6,6 +6,8 @@ right to left, the order in which the benchmark counts its coronal planes.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,6 +17,7 @@ import numpy.typing as npt
 
 from pet2rep_eval.errors import ImagingError
 from pet2rep_eval.imaging.header import require
+from pet2rep_eval.imaging.nifti import StoredVolume
 
 Voxels = npt.NDArray[Any]
 AIR_HU = -1024.0
@@ -115,16 +118,46 @@ class Study:
 
     suv: Any
     ct: Any
+    """A SimpleITK image, or a :class:`~pet2rep_eval.imaging.nifti.StoredVolume` until :meth:`with_ct`."""
 
     @classmethod
     def of(cls, suv: Any, ct: Any) -> Study:
         """From volumes as they were read. Raises ImagingError where they do not overlap."""
         study = cls(canonical(suv), ct)
-        low, high = _bounds(study.suv)
-        other_low, other_high = _bounds(study.ct)
+        low, high = _bounds(study.suv, study.suv.GetSize())
+        stored = isinstance(ct, StoredVolume)
+        other_low, other_high = _bounds(ct.frame, ct.size) if stored else _bounds(ct, ct.GetSize())
         shared = np.minimum(high, other_high) - np.maximum(low, other_low)
         if (shared <= 0).any():
             raise ImagingError("PET and CT do not overlap in space: they are not of one study.")
+        return study
+
+    def with_ct(self, planes: Sequence[tuple[str, int]] | None = None) -> Study:
+        """With the CT in memory: all of it, or what *planes* (orientation, index) need.
+
+        A CT in a file is read for the box around the planes only, which saves most of its memory.
+        """
+        if not isinstance(self.ct, StoredVolume):
+            return self
+        if planes is None:
+            return self._holding(self.ct.read())
+        indices = []
+        for orientation, index in planes:
+            corners = [(-0.5, n - 0.5) for n in self.suv.GetSize()]
+            corners[AXES[orientation]] = (float(index), float(index))
+            for corner in itertools.product(*corners):
+                point = self.suv.TransformContinuousIndexToPhysicalPoint(corner)
+                indices.append(self.ct.frame.TransformPhysicalPointToContinuousIndex(point))
+        last = np.array(self.ct.size) - 1
+        # Two voxels around, so that interpolation finds its neighbours whatever the rounding.
+        low = np.clip(np.floor(np.min(indices, axis=0)).astype(int) - 2, 0, last)
+        high = np.clip(np.ceil(np.max(indices, axis=0)).astype(int) + 2, 0, last) + 1
+        return self._holding(self.ct.read(low.tolist(), high.tolist()))
+
+    def _holding(self, ct: Any) -> Study:
+        """The same PET, with what was computed from it, and another CT."""
+        study = Study(self.suv, ct)
+        study.__dict__.update({k: v for k, v in self.__dict__.items() if k in ("coarse", "body")})
         return study
 
     @property
@@ -200,10 +233,10 @@ class Study:
         return float(self.coarse[0][self.body].mean(dtype=np.float64))
 
 
-def _bounds(image: Any) -> tuple[Voxels, Voxels]:
+def _bounds(image: Any, size: Sequence[int]) -> tuple[Voxels, Voxels]:
     corners = [
         image.TransformContinuousIndexToPhysicalPoint(
-            [-0.5 if not bit >> axis & 1 else n - 0.5 for axis, n in enumerate(image.GetSize())]
+            [-0.5 if not bit >> axis & 1 else n - 0.5 for axis, n in enumerate(size)]
         )
         for bit in range(8)
     ]

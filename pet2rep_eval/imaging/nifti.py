@@ -8,6 +8,8 @@ import math
 import re
 import struct
 import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +33,37 @@ def stem(path: Path) -> str:
     return re.sub(r"\.nii(\.gz)?$", "", path.name, flags=re.IGNORECASE)
 
 
-def read_nifti(path: Path, *, as_stored: bool = False) -> Any:
-    """A three-dimensional volume as float32, or in the type of the file (half the memory of a CT).
+@dataclass(frozen=True, slots=True)
+class StoredVolume:
+    """A NIfTI volume whose voxels are still in the file."""
 
-    Raises ImagingError where a second file of the same stem would be read in its place: for ``x.nii.gz``
-    SimpleITK returns the voxels of ``x.nii``, or ``x.img``, that lies beside it.
+    path: Path
+    size: tuple[int, int, int]
+    frame: Any
+    """A SimpleITK image of one voxel with the volume's origin, spacing and directions."""
+
+    def read(self, low: Sequence[int] = (0, 0, 0), high: Sequence[int] | None = None) -> Any:
+        """The voxels of a half-open box of indices (default: all) in the type of the file.
+
+        A compressed file is unpacked once, and what lies outside of the box is never kept.
+        """
+        reader = _reader(self.path)
+        size = [b - a for a, b in zip(low, self.size if high is None else high, strict=True)]
+        more = reader.GetDimension() - 3
+        reader.SetExtractIndex([*low, *[0] * more])
+        reader.SetExtractSize([*size, *[0] * more])
+        try:
+            return reader.Execute()
+        except RuntimeError as error:
+            raise ImagingError(f"{self.path}: the NIfTI file is damaged or cut off.") from error
+
+
+def open_nifti(path: Path) -> StoredVolume:
+    """Checks a NIfTI file and reads its geometry.
+
+    Raises ImagingError for a damaged file, for one that holds no static volume, and where a second file of
+    the same stem would be read in its place: for ``x.nii.gz`` SimpleITK returns the voxels of ``x.nii``, or
+    of ``x.img``, that lies beside it.
     """
     sitk = require("SimpleITK")
     for suffix in (".nii", ".nii.gz", ".hdr", ".img", ".img.gz", ".hdr.gz"):
@@ -47,27 +75,42 @@ def read_nifti(path: Path, *, as_stored: bool = False) -> Any:
             )
     if not path.is_file():
         raise ImagingError(f"{path}: there is no such file.")
-    reader = sitk.ImageFileReader()
+    reader = _reader(path)
+    size = reader.GetSize()
+    components = reader.GetNumberOfComponents()
+    if size[3:] == (1,):
+        size = size[:3]
+    if len(size) != 3 or components != 1:
+        raise ImagingError(
+            f"{path}: the volume has size {'×'.join(map(str, size))} with {components} component(s); "
+            "one static three-dimensional volume is needed."
+        )
+    _check_length(path)
+    frame = sitk.Image(1, 1, 1, sitk.sitkUInt8)
+    whole = reader.GetDimension()
+    frame.SetOrigin(reader.GetOrigin()[:3])
+    frame.SetSpacing(reader.GetSpacing()[:3])
+    frame.SetDirection([reader.GetDirection()[whole * r + c] for r in range(3) for c in range(3)])
+    return StoredVolume(path, (int(size[0]), int(size[1]), int(size[2])), frame)
+
+
+def _reader(path: Path) -> Any:
+    """A reader that knows the file's header."""
+    reader = require("SimpleITK").ImageFileReader()
     reader.SetFileName(str(path))
     reader.SetImageIO("NiftiImageIO")
-    if not as_stored:
-        reader.SetOutputPixelType(sitk.sitkFloat32)
     try:
         reader.ReadImageInformation()
-        size = reader.GetSize()
-        components = reader.GetNumberOfComponents()
-        if len(size) == 4 and size[3] == 1:
-            reader.SetExtractSize([*size[:3], 0])
-            size = size[:3]
-        if len(size) != 3 or components != 1:
-            raise ImagingError(
-                f"{path}: the volume has size {'×'.join(map(str, size))} with {components} component(s); "
-                "one static three-dimensional volume is needed."
-            )
-        _check_length(path)
-        return reader.Execute()
     except RuntimeError as error:
         raise ImagingError(f"{path}: the NIfTI file is damaged or cut off.") from error
+    return reader
+
+
+def read_nifti(path: Path) -> Any:
+    """A three-dimensional volume as float32. Raises ImagingError as :func:`open_nifti`."""
+    sitk = require("SimpleITK")
+    image = open_nifti(path).read()
+    return image if image.GetPixelID() == sitk.sitkFloat32 else sitk.Cast(image, sitk.sitkFloat32)
 
 
 def _check_length(path: Path) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from pet2rep_eval.imaging.dicom import Series, check_geometry, read_volume, seri
 from pet2rep_eval.imaging.geometry import Study, Voxels, canonical, voxels
 from pet2rep_eval.imaging.header import require, tag_name, text
 from pet2rep_eval.imaging.labels import expected_states, load_labels, organ_uptake
-from pet2rep_eval.imaging.nifti import is_nifti, read_nifti
+from pet2rep_eval.imaging.nifti import is_nifti, open_nifti, read_nifti
 from pet2rep_eval.imaging.planes import DEFAULT_STRATEGY, KeyPlane, choose_planes, explicit, shown
 from pet2rep_eval.imaging.quantities import DEFAULT_THRESHOLD, components, region_quantities
 from pet2rep_eval.imaging.reading import SuvVolume, choose_ct, choose_pet, located, read_suv, suv_of
@@ -147,7 +147,9 @@ def load_study(study: StudyFiles, options: Options) -> tuple[Study, SuvVolume, l
         warnings.simplefilter("always")
         suv, ct = _volumes(study, options, notes)
     notes += [str(w.message) for w in caught]
-    return Study.of(suv.image, ct), suv, list(dict.fromkeys(notes))
+    study = Study.of(suv.image, ct)
+    # The volume as it was read would cost its memory a second time.
+    return study, replace(suv, image=None), list(dict.fromkeys(notes))
 
 
 def _volumes(study: StudyFiles, options: Options, notes: list[str]) -> tuple[SuvVolume, Any]:
@@ -166,7 +168,7 @@ def _volumes(study: StudyFiles, options: Options, notes: list[str]) -> tuple[Suv
                 raise ImagingError([*notes, *suv.conversion.warnings][0])
             notes += suv.conversion.warnings
         if is_nifti(ct_place):
-            return suv, read_nifti(ct_place, as_stored=True)
+            return suv, open_nifti(ct_place)
         series = found if found is not None and study.ct == study.pet else series_in(ct_place)
         chosen = choose_ct(series, ct_place, None, suv.frame_of_reference)
         if found is not None and text(chosen.header, "PatientID") != suv.patient:
@@ -186,6 +188,8 @@ def _make(files: StudyFiles, folder: Path, study_id: str, options: Options) -> d
         )
     else:
         planes = choose_planes(study, options.strategy, options.orientation, options.count, lesions)
+    whole = options.layout == "petrg-3d"
+    study = study.with_ct(None if whole else [(p.orientation, p.index) for p in planes])
     body_mean = study.body_mean()
     if not BODY_MEAN[0] <= body_mean <= BODY_MEAN[1]:
         notes.append(

@@ -95,6 +95,10 @@ class Reader:
         self.change = False
         self.contrast = self.form = self.after_heading = False
         self.heading_lesion = self.sentence_start = False
+        self.lesion_topic: list[Mention] = []
+        """The place of the lesion that the sentence speaks of."""
+        self.largest: Mention | None = None
+        """The place of the largest of several lesions, where the sentence names it."""
         self.announced: list[Verdict] = []
         """What a line that ends in a colon says of the list below it."""
         self.sentence = 0
@@ -124,6 +128,7 @@ class Reader:
             if not clause.soft:
                 self.sentence_cue = False
             self.inherits_cue = False
+            self.lesion_topic, self.largest = [], None
             self.contrast = False
             if not self.after_heading:
                 self.form = False
@@ -160,7 +165,7 @@ class Reader:
             tokens,
             inherits_cue=self.inherits_cue and not clause.first,
             earlier_cue=self.sentence_cue,
-            change=self.change and not clause.first,
+            change=(self.change or bool(self.earlier)) and not clause.first,
             form=self.form and clause.section != "structure",
             contrast=self.contrast and not clause.first,
             about=frozenset(o for m in self.topic for o in m.organs),
@@ -267,6 +272,8 @@ class Reader:
             else:
                 aside = False
             if aside:
+                if maximal is not None:
+                    self.largest = next((m for m in self.topic if m.organs == mention.organs), None)
                 mention.place = mention.aside = True
 
     # --- topic
@@ -308,6 +315,8 @@ class Reader:
 
     def set_topic(self, mentions: list[Mention], read: ReadClause) -> None:
         self.topic = mentions
+        if read.lesion:
+            self.lesion_topic = mentions
         self.topic_lesion = read.lesion or read.finding
         self.blocked = False
         self.sentence_topic = True
@@ -501,6 +510,17 @@ def _extend(draft: Draft, clause: Clause) -> None:
 
 def _reference_value(reader: Reader, read: ReadClause) -> bool:
     """Liver background, mediastinal blood pool: a value to compare with, no statement."""
+    bare_value = (
+        read.suv
+        and read.named
+        and not read.verdicts
+        and not read.lesion
+        and not read.finding
+        and not read.clause.heading
+        and all(m.organs in (("liver",), ("great_vessels",)) for m in read.named)
+    )
+    if bare_value and not reader.form:
+        return True  # 肝脏SUVmax 2.9
     if not read.reference:
         if reader.reference_clause and read.suv and not read.named and not read.verdicts:
             return True
@@ -604,7 +624,8 @@ def _together(mentions: list[Mention], tokens: Sequence[Token]) -> list[Mention]
     """The mentions that stand together with the first: unknown words between names end the group."""
     out = mentions[:1]
     for mention in mentions[1:]:
-        if tokens[mention.first].start - tokens[mention.first - 1].end > 8:
+        before = tokens[mention.first - 1]
+        if before.kind not in ("JOIN", "COMMA") and tokens[mention.first].start - before.end > 8:
             break
         out.append(mention)
     return out
@@ -686,7 +707,15 @@ def _stated(reader: Reader, read: ReadClause) -> bool:
             if read.lesion or read.finding or read.reading.structural:
                 _extend(draft, read.clause)
     last = reader.last
-    reader.set_topic(_new_topic(reader, read, stated or read.named), read)
+    topic = stated or read.named
+    said = max(v.last for v in verdicts)
+    trailing = [m for m in left if m.first > said]
+    if trailing and any(
+        t.kind in ("LESION", "FOCAL", "NODE") for t in read.clause.tokens[said + 1 : trailing[0].first]
+    ):
+        # "… with superimposed lesions in L2 and the sacrum": what follows is about these
+        topic, last = trailing, [d for m in trailing for d in m.drafts.values()]
+    reader.set_topic(_new_topic(reader, read, topic), read)
     reader.last = last
     return True
 
@@ -870,6 +899,11 @@ def _carry(reader: Reader, read: ReadClause) -> bool:
             return True
     if reader.topic and not reader.blocked:
         mentions = _carried(reader, read)
+        inside = any(t.kind == "CENTER" or t.text == "内" for t in read.clause.tokens)
+        if reader.largest is not None and inside:
+            mentions = [reader.largest]  # 较大者位于腹膜后，其内见缺损区
+        elif reader.lesion_topic and mentions is reader.topic and read.clause.tokens[0].kind == "LESION":
+            mentions = reader.lesion_topic  # 局部皮肤增厚，结节摄取增高
         if read.lesion or read.finding:
             reader.topic_lesion = True
         vague = read.clause.first and not (read.lesion or any(t.kind == "VERB" for t in read.clause.tokens))

@@ -176,7 +176,7 @@ class _GroupReader:
             return  # 腹部肠管: the region only says where the organ lies
         last = self.run[-1] if self.run and not self.listed else None
         if last is not None:
-            if token.text == "附件" and last.organs in (("spine",), ("bones",)):
+            if token.text in ("附件", "附件区") and last.organs in (("spine",), ("bones",)):
                 last.last, last.end = i, token.end
                 return
             if kind == "HILUM" and token.chinese and not last.place:

@@ -785,6 +785,8 @@ class _Reader:
             self.no_new = True  # "no new lesion" states nothing
 
     def on_resolved(self, i: int, token: Token) -> None:
+        if token.text.startswith("未") and not (self.prior or self.change or self.out.verdicts):
+            return  # 胆囊未见显示: removed, not resolved
         if self.out.cue or self.earlier_cue or "cue" in self.nouns:
             self.prior = False
             self.out.resolved = True

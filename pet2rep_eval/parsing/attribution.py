@@ -172,7 +172,7 @@ class Reader:
         )
         spoken = frozenset(o for m in self.topic for o in m.organs)
         groups = [
-            read_group(tokens, c, spoken, first=clause.first and not self.form)
+            read_group(tokens, c, spoken, first=clause.first and not clause.soft and not self.form)
             for c in parts
             if c.rule == "group"
         ]
@@ -435,7 +435,6 @@ class Reader:
                 if (
                     draft is not None
                     and draft.sentence == self.sentence
-                    and not verdict.spread
                     and (draft.spread or (draft.no_uptake and state is UptakeState.ABSENT))
                 ):
                     draft.state = None  # the later word says more
@@ -948,7 +947,13 @@ def _called_physiological(reader: Reader, read: ReadClause) -> bool:
             "AGAINST" in kinds or any(t.concept.alternative for t in read.clause.tokens)
         ):
             return True  # "physiological activity versus colitis": the verdict before stands
-    if not (reading.called_physiological or (reading.physiological and not read.named)):
+    spoken = {o for m in reader.topic for o in m.organs}
+    again = (
+        bool(read.named)
+        and not read.clause.first
+        and all(m.organs and set(m.organs) <= spoken for m in read.named)
+    )
+    if not (reading.called_physiological or (reading.physiological and (not read.named or again))):
         return False
     tokens = read.clause.tokens
     instead = next((i for i, t in enumerate(tokens) if t.kind == "INSTEAD"), len(tokens))

@@ -191,6 +191,11 @@ class _GroupReader:
                 last.mass = last.mass and concept.mass
                 self.side = None
                 return
+            if last.organs == ("spine",) and concept.organs == ("bones",) and token.text.startswith("骨"):
+                last.last, last.end = i, token.end  # 椎体前缘骨质
+                return
+            if following == "PLACE" and token.chinese:
+                return  # 腹膜后左肾静脉水平淋巴结: it only says where
             if kind == "SITE" and self._is_compound(last, i):
                 # a compound names what stands last: 骨盆骨髓, 胸椎椎旁脂肪, "hilar bile duct"
                 self.side = self.side or last.side

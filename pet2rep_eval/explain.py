@@ -29,6 +29,7 @@ RULES = {
     "inside": "the organ stands between the words of the uptake",
     "likewise": "the same as what was said of the organ before (likewise, 亦)",
     "announced": "the sentence opened with the finding, and a list of places follows",
+    "compound": "of a compound, the word that stands last is meant",
     "located": "the uptake is said first, then where it lies",
     "carried": "the clause names no organ; it speaks of the one before it",
     "remainder": "the rest of the same organ or region",

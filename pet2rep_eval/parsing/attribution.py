@@ -1013,6 +1013,8 @@ def _suv_only(reader: Reader, read: ReadClause) -> bool:
 
 def _by_value(reader: Reader, read: ReadClause, lesion: bool) -> None:
     """States what was last spoken of by the SUV alone."""
+    if not read.suv:
+        return  # "SUVmax" without a number
     sites = load_lexicon().sites
     value = max(v.value for v in read.suv)
     for draft in reader.last:

@@ -423,8 +423,8 @@ class Reader:
                     read.clause.section == "structure"
                     or not mention.organs
                     or sites[key].ct_only
-                    or read.reading.structural
-                    and not read.reading.cue
+                    or (read.reading.structural
+                    and not read.reading.cue)
                 ):
                     continue
                 side = common.get(key, mention.side)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from lark import Lark, Tree
 from lark import Token as LarkToken
@@ -35,8 +36,8 @@ class _KindLexer(Lexer):
     def __init__(self, conf: object) -> None:
         pass
 
-    def lex(self, kinds: Sequence[str]) -> Iterator[LarkToken]:
-        for index, kind in enumerate(kinds):
+    def lex(self, lexer_state: Any, parser_state: Any = None) -> Iterator[LarkToken]:
+        for index, kind in enumerate(lexer_state):
             yield LarkToken(kind, str(index), start_pos=index, end_pos=index + 1)
 
 

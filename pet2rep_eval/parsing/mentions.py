@@ -324,9 +324,7 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
                         _to_nodes(mention)
                     elif stations:
                         group.mentions.remove(mention)
-                elif mention.organs == ("peritoneum_mesentery",) and not bare_lesion:
-                    _to_nodes(mention)
-                elif (
+                elif (mention.organs == ("peritoneum_mesentery",) and not bare_lesion) or (
                     mention.nodes
                     and not mention.inside
                     and not bare_lesion

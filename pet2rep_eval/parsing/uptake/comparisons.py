@@ -1,0 +1,149 @@
+"""Comparison with other tissue and with earlier studies."""
+
+from __future__ import annotations
+
+from pet2rep_eval.parsing.tokens import Token
+from pet2rep_eval.parsing.uptake.directions import Directions
+from pet2rep_eval.parsing.uptake.records import DECREASED, INCREASED, NORMAL
+
+
+class Comparisons(Directions):
+    """Lower than the liver, less than before, resolved."""
+
+    def on_below(self, i: int, token: Token) -> None:
+        self._compare("not above" if token.concept.state is NORMAL else "below", i)
+
+    def on_above(self, i: int, token: Token) -> None:
+        self._compare("above", i)
+
+    def on_equal(self, i: int, token: Token) -> None:
+        self._compare("equal", i)
+
+    def on_against(self, i: int, token: Token) -> None:
+        if token.chinese or self._target(i) is not None:
+            target = self._target(i)
+            if (
+                target is not None
+                and not token.chinese
+                and self.out.verdicts
+                and self.out.verdicts[-1].last >= i - 2
+            ):
+                # "increased relative to liver": the verdict stands, what it is compared with is no subject
+                last = self.out.verdicts[-1]
+                if (
+                    last.state is DECREASED
+                    and target == "reference"
+                    and any(t.text in ("lower", "less", "low") for t in self.tokens[last.first : i])
+                ):
+                    last.state = NORMAL
+                return
+            self.comparison = ("against", i)
+            if self.pending is not None and not token.chinese:
+                state, at, negated, degree, physiological = self.pending
+                if "cue" in self.nouns or self.earlier_cue:
+                    self.pending = None
+                    self._conclude(self._compared("against", i, state, i), i, negated, degree)
+
+    def _compare(self, kind: str, i: int) -> None:
+        target = self._target(i)
+        if self.tokens[i].chinese:
+            target = self._target_before(i) or target
+        elif target == "side" and i and self.tokens[i - 1].kind == "SIDE" and not (self.out.cue or self.open):
+            return  # "left greater than right": which side has more of what was said
+        ahead = [t.kind for t in self.tokens[i + 1 : i + 4]]
+        if any(k in ("PRIOR", "CHANGE") for k in ahead) and not self.tokens[i].chinese:
+            # "decreased compared with the previous study"
+            self.on_change(i, self.tokens[i])
+            if self.open is not None and not self.open.used:
+                self._conclude(INCREASED, i, False, None)
+            return
+        spoken = (
+            self.valued
+            or any(self.tokens[j].kind == "REF" for j in self.out.compared)
+            or any(w in self.tokens[i].text for w in ("intense", "avid", "metabolic", "hotter", "colder"))
+        )
+        if not (self.nouns & {"cue"} or self.earlier_cue or self.open is not None or self.out.cue or spoken):
+            if "CUE" in ahead:
+                state = (
+                    INCREASED
+                    if kind == "above"
+                    else NORMAL
+                    if kind == "equal" or target != "surround"
+                    else DECREASED
+                )
+                self.pending = (state, i, self._negated(), self._degree_for(i), False)
+                self.skip = {j for j in self.out.compared if self.tokens[j].kind == "EVEN"}
+                self.out.compared -= {j for j in self.out.compared if j > i and self.tokens[j].kind == "CUE"}
+            return
+        if self.comparison is not None:
+            self.comparison = None
+        negated = self._negated()
+        if kind == "equal" and target is None:
+            return  # like before, like the other findings: no verdict
+        if kind == "equal" or kind == "not above":
+            state = NORMAL
+        elif kind == "above":
+            state = INCREASED
+        else:
+            state = DECREASED if target in ("surround", "side") else NORMAL
+        if self.pending is not None:
+            self.pending = None
+        opened = self.open
+        if (
+            opened is not None
+            and opened.used
+            and self.out.verdicts
+            and self.out.verdicts[-1].first >= opened.first
+            and i - self.out.verdicts[-1].last <= 2
+        ):
+            last = self.out.verdicts[-1]
+            if kind != "above" and last.state is INCREASED and not last.negated:
+                # "mild uptake, lower than liver": the comparison is the verdict
+                last.state, last.degree, last.last = state, None, i
+            return
+        self._conclude(state, i, negated and state is not NORMAL, self._degree_for(i))
+        if state is NORMAL and self.out.verdicts:
+            self.out.verdicts[-1].spread = True  # a word for the state itself says more
+
+    def on_change(self, i: int, token: Token) -> None:
+        self.change = True
+        self.out.change = True
+        if token.concept.state is not None and self.open is not None and not self.open.used:
+            self._conclude(token.concept.state, i, self.neg is not None, None)
+            return
+        if (
+            self.out.verdicts
+            and self.out.verdicts[-1].state is DECREASED
+            and not self.out.verdicts[-1].negated
+        ):
+            self.out.verdicts[-1].state, self.out.verdicts[-1].residual = INCREASED, True
+        if self.open is not None and not self.open.used:
+            return
+        if self.pending is not None and self.pending[0] is DECREASED:
+            state, at, negated, degree, phys = self.pending
+            self.pending = (INCREASED, at, negated, None, phys)
+
+    def on_prior(self, i: int, token: Token) -> None:
+        if self._next_kind(i) not in ("FINDING", "STRUCT", "SIZE"):
+            self.prior = True
+            if self.valued:
+                self.out.change = True
+
+    def on_present(self, i: int, token: Token) -> None:
+        self.prior = False
+        if self.neg == i - 1 and token.text in ("new", "新见", "新增", "新发", "新出现"):
+            self.no_new = True  # "no new lesion" states nothing
+
+    def on_resolved(self, i: int, token: Token) -> None:
+        if token.text.startswith("未") and not (self.prior or self.change or self.out.verdicts):
+            return  # 胆囊未见显示: removed, not resolved
+        if self.out.cue or self.earlier_cue or "cue" in self.nouns:
+            self.prior = False
+            self.out.resolved = True
+            last = self.out.verdicts[-1] if self.out.verdicts else None
+            if last is not None and last.state is INCREASED and not last.negated:
+                last.state, last.degree, last.last, last.prior = NORMAL, None, i, False
+            else:
+                self._emit(NORMAL, i, i, False)
+            if self.open is not None:
+                self.open.used = True

@@ -1,0 +1,317 @@
+"""Directions and the words for uptake that they wait for."""
+
+from __future__ import annotations
+
+from pet2rep_eval.parsing.tokens import Token
+from pet2rep_eval.parsing.uptake.records import ABSENT, DECREASED, INCREASED, NORMAL, Open
+from pet2rep_eval.parsing.uptake.targets import Targets
+from pet2rep_eval.records import UptakeState
+
+_DIRECTION = {"UP": INCREASED, "DOWN": DECREASED, "COLD": ABSENT, "EVEN": NORMAL}
+_DIRECT = {"HOT": INCREASED, "HYPO": DECREASED, "VOID": ABSENT}
+_TRACER_WORDS = ("放射性", "fdg", "示踪", "显像", "代谢", "metabol", "avid")
+
+
+class Directions(Targets):
+    """Increased, decreased, absent, normal: of what?"""
+
+    def on_cue(self, i: int, token: Token) -> None:
+        self.out.cue = True
+        if self.pending is not None:
+            state, at, negated, degree, physiological = self.pending
+            self.pending = None
+            self._emit(
+                state,
+                at,
+                i,
+                negated,
+                degree=degree or self._degree_for(i),
+                physiological=physiological or self.physiological,
+            )
+            self.nouns = {"cue"}
+            self.shared = (state, negated, i)
+            self.open = Open(at, i, None, None, negated, False, self.physiological, False, used=True)
+            self._reset_modifiers()
+            return
+        if (
+            self.open is not None
+            and i - self.open.last <= 2
+            and not any(
+                t.kind in ("COMMA", "STRUCT", "JOIN", "BUT") for t in self.tokens[self.open.last + 1 : i]
+            )
+        ):
+            self.open.last = i
+            if self.out.verdicts and self.open.used and self.out.verdicts[-1].last >= self.open.first:
+                self.out.verdicts[-1].last = max(i, self.out.verdicts[-1].last)
+            self._absorb(i)
+            self.nouns.add("cue")
+            return
+        self._finish_open()
+        before = self.tokens[i - 1].kind if i else ""
+        if not (before in ("JOIN", "COORD") and self.nouns) and not (before == "STRUCT" and token.chinese):
+            self.nouns = set()
+        self.nouns.add("cue")
+        if before == "JOIN" and self.shared is not None and i - self.shared[2] <= 3:
+            state, negated, _ = self.shared
+            self._emit(state, i, i, negated)
+            self.open = Open(i, i, None, None, False, False, False, False, used=True)
+            return
+        first = min(
+            x
+            for x in (
+                i,
+                self.neg if self.neg is not None else i,
+                self.abnormal if self.abnormal is not None else i,
+                self.degree_at if self._degree_for(i) else i,
+            )
+        )
+        self.open = Open(
+            first,
+            i,
+            None,
+            self._degree_for(i),
+            self.neg is not None,
+            self.focal is not None,
+            self.physiological,
+            self.abnormal is not None,
+            self.spread,
+            self.prior,
+        )
+        if self.neg is not None:
+            self.neg_used = True
+        self._reset_modifiers()
+
+    def on_hot(self, i: int, token: Token) -> None:
+        self._direct(i, token)
+
+    def on_hypo(self, i: int, token: Token) -> None:
+        self._direct(i, token)
+
+    def on_void(self, i: int, token: Token) -> None:
+        self._direct(i, token)
+
+    def _direct(self, i: int, token: Token) -> None:
+        state = _DIRECT[token.kind]
+        noun = token.concept.noun
+        if self.contrast and not (
+            self.open is not None or self.out.cue or any(w in token.text for w in _TRACER_WORDS)
+        ):
+            return
+        if (
+            token.kind == "VOID"
+            and not token.chinese
+            and self.neg_used
+            and self.tokens[i - 1].kind == "JOIN"
+            and not self.tokens[i - 1].concept.alternative
+        ):
+            self._close_stretch(i)  # "without activity and photopenic"
+        if (
+            token.kind in ("VOID", "HYPO")
+            and self.open is not None
+            and not self.open.used
+            and any(
+                t.kind in ("JOIN", "BUT") or (t.kind == "VERB" and not t.chinese)
+                for t in self.tokens[self.open.last + 1 : i]
+            )
+        ):
+            self._finish_open()  # "rim uptake and a cold centre"
+        negated = self._negated()
+        first = i
+        degree = self._degree_for(i)
+        physiological = self.physiological
+        if self.pending is not None and self.pending[1] >= i - 4:
+            pstate, at, pneg, pdeg, pphys = self.pending
+            self.pending = None
+            first = at
+            degree = degree or pdeg
+            negated = negated or pneg
+            physiological = physiological or pphys
+            if noun and pstate in (DECREASED, ABSENT):
+                state = pstate
+            elif noun and pstate is NORMAL:
+                state = NORMAL
+            elif token.kind == "HOT" and not noun and pstate is DECREASED:
+                state = INCREASED
+                if self._next_kind(i) == "AGAINST":
+                    # "less metabolically active than the white matter"
+                    state = DECREASED if self._target(i + 1) in ("surround", "side") else NORMAL
+        if (
+            self.open is not None
+            and not self.open.used
+            and not any(t.kind in ("COMMA",) for t in self.tokens[self.open.last : i])
+        ):
+            first = min(first, self.open.first)
+            negated = negated or (self.open.negated and token.chinese) or self.open.negated
+            degree = degree or self.open.degree
+            physiological = physiological or self.open.physiological
+        elif (
+            self.open is not None
+            and self.open.used
+            and self.out.verdicts
+            and self.out.verdicts[-1].last == i - 1
+            and self.out.verdicts[-1].state is state
+        ):
+            self.out.verdicts[-1].last = i
+            return
+        if self.neg is not None:
+            first = min(first, self.neg)
+        verdict = self._emit(
+            state, first, i, negated, degree=degree, physiological=physiological, adjective=not noun
+        )
+        verdict.spread = token.concept.weak
+        self.open = Open(first, i, None, None, negated, False, physiological, False, used=True)
+        self.nouns = {"cue"}
+        self.shared = None
+        self._reset_modifiers()
+        if noun and token.chinese is False:
+            self.open = Open(first, i, state, degree, negated, False, physiological, False, used=True)
+
+    def on_up(self, i: int, token: Token) -> None:
+        self._towards(i, token)
+
+    def on_down(self, i: int, token: Token) -> None:
+        self._towards(i, token)
+
+    def on_cold(self, i: int, token: Token) -> None:
+        self._towards(i, token)
+
+    def on_even(self, i: int, token: Token) -> None:
+        self._towards(i, token)
+
+    def _towards(self, i: int, token: Token) -> None:
+        state = _DIRECTION[token.kind]
+        negated = self._negated()
+        degree = self._degree_for(i)
+        if degree is None and token.kind == "UP" and token.text.startswith("intense"):
+            degree = "marked"
+        following = self._next_kind(i)
+        takes_next = following in ("CUE", "STRUCT") or (
+            following == "IN" and i + 2 < self.size and self.tokens[i + 2].kind in ("CUE", "STRUCT")
+        )
+        if not token.chinese and following in (
+            "ABN",
+            "FOCAL",
+            "DIFFUSE",
+            "UNEVEN",
+            "PHYS",
+            "DEG",
+            "HOT",
+            "UP",
+            "DOWN",
+        ):
+            ahead = next(
+                (
+                    t.kind
+                    for t in self.tokens[i + 1 : i + 5]
+                    if t.kind not in ("ABN", "FOCAL", "DIFFUSE", "UNEVEN", "PHYS", "DEG", "UP", "DOWN")
+                ),
+                "",
+            )
+            takes_next = ahead in ("CUE", "HOT", "STRUCT")
+        if not token.chinese and not takes_next and following in ("SIDE", "SITE", "PART"):
+            ahead = next(
+                (
+                    t.kind
+                    for t in self.tokens[i + 1 : i + 6]
+                    if t.kind not in ("SIDE", "SITE", "PART", "JOIN", "LIST", "CENTER")
+                ),
+                "",
+            )
+            takes_next = ahead in ("CUE",)
+        attributive = takes_next and (not token.chinese or following == "CUE")
+        if attributive and not (
+            "cue" in self.nouns and self.open is not None and not self.open.used and token.chinese
+        ):
+            if self.neg is not None and self.pending is None:
+                pass
+            self._finish_open()
+            self.pending = (
+                state,
+                i if self.neg is None else min(i, self.neg),
+                negated,
+                degree,
+                self.physiological,
+            )
+            return
+        if self.comparison is not None:
+            kind, at = self.comparison
+            state = self._compared(kind, at, state, i)
+            self.comparison = None
+        if "cue" in self.nouns:
+            self._conclude(state, i, negated, degree)
+            return
+        if "struct" in self.nouns:
+            self.out.structural = True
+            self.shared = None
+            if token.kind != "EVEN":
+                self.nouns = set()
+            self._reset_modifiers()
+            return
+        lone = token.kind in ("UP", "DOWN") or "缺损" in token.text
+        if self.earlier_cue and token.chinese and lone and not self.inherited:
+            self._emit(state, i, i, negated, degree=degree)
+            self._reset_modifiers()
+            return
+        if token.kind == "COLD" and i and self.tokens[i - 1].kind == "CENTER":
+            self._emit(state, i, i, negated)
+            return
+        self.pending = (state, i, negated, degree, self.physiological)
+
+    def _conclude(self, state: UptakeState, i: int, negated: bool, degree: str | None) -> None:
+        """A direction has found its word for uptake."""
+        verdicts = self.out.verdicts
+        opened = self.open
+        first = i
+        if self.neg is not None:
+            first = min(first, self.neg)
+        if opened is not None and not opened.used:
+            if (
+                self.tokens[i].kind == "COLD"
+                and opened.negated
+                and (
+                    self.tokens[i].paren != self.tokens[opened.last].paren
+                    or any(t.kind in ("OF", "COMMA") for t in self.tokens[opened.last : i])
+                )
+            ):
+                opened.negated = negated = False  # 无摄取的缺损区
+            negated = negated or opened.negated
+            if opened.negated or opened.first < first:
+                first = min(first, opened.first)
+            verdict = self._emit(
+                state,
+                first,
+                i,
+                negated,
+                degree=degree or opened.degree,
+                physiological=opened.physiological or self.physiological,
+            )
+            verdict.prior = verdict.prior or opened.prior
+            opened.used = True
+            opened.last = i
+        elif (
+            opened is not None
+            and verdicts
+            and verdicts[-1].last >= opened.last
+            and i - verdicts[-1].last <= 5
+            and not any(
+                t.kind in ("JOIN", "COMMA", "BUT", "VERB", "NEG")
+                for t in self.tokens[verdicts[-1].last + 1 : i]
+            )
+            and verdicts[-1].last >= opened.first
+        ):
+            # 浓聚增高, 浓聚减低: the same expression goes on
+            last = verdicts[-1]
+            last.last = i
+            last.degree = last.degree or degree
+            if not last.negated and state in (DECREASED, ABSENT) and self.tokens[opened.last].kind == "HOT":
+                last.state = INCREASED if self.change else state
+        else:
+            self._emit(state, first, i, negated, degree=degree, physiological=self.physiological)
+            if opened is not None:
+                opened.last = i
+        self.shared = None
+        self._reset_modifiers()
+
+    def on_verdict(self, i: int, token: Token) -> None:
+        assert token.concept.state is not None
+        self._emit(token.concept.state, i, i, False)

@@ -1,0 +1,188 @@
+"""Negation, degree, spread and cause."""
+
+from __future__ import annotations
+
+from pet2rep_eval.parsing.tokens import Token
+from pet2rep_eval.parsing.uptake.comparisons import Comparisons
+from pet2rep_eval.parsing.uptake.records import INCREASED, NORMAL
+
+_NOUNS = frozenset({"CUE", "STRUCT", "LESION", "NODE", "FINDING", "HOT"})
+
+
+class Modifiers(Comparisons):
+    """Words that change what other words say."""
+
+    def on_neg(self, i: int, token: Token) -> None:
+        self.neg = i
+        self.neg_used = False
+
+    def on_deg(self, i: int, token: Token) -> None:
+        self.degree, self.degree_at = token.concept.degree, i
+        last = self.out.verdicts[-1] if self.out.verdicts else None
+        if (
+            last is not None
+            and self.neg is not None
+            and self.neg == i - 1
+            and not self.neg_used
+            and last.state is INCREASED
+            and last.last >= self.neg - 2
+        ):
+            following = self._next_kind(i)
+            if following not in ("CUE", "HOT", "UP", "ABN"):
+                # 浓聚不明显: there is next to none
+                last.state, last.degree, last.last, last.negated = NORMAL, None, i, True
+                self.neg_used = True
+        elif (
+            last is not None
+            and last.last == i - 1
+            and last.degree is None
+            and last.state is INCREASED
+            and self.neg is None
+            and token.chinese
+        ):
+            last.degree = token.concept.degree
+            last.last = i
+
+    def on_phys(self, i: int, token: Token) -> None:
+        if self.cause or self.instead:
+            if not self.instead and not (self.neg is not None and not self.neg_used):
+                self.out.called_physiological = True
+            return
+        if self.neg is not None and self.neg == i - 1:
+            self.neg_used = True  # "is not physiological"
+            return
+        self.physiological = self.seen_physiological = True
+        last = self.out.verdicts[-1] if self.out.verdicts else None
+        if (
+            last is not None
+            and last.state is INCREASED
+            and i
+            and self.tokens[i - 1].kind == "VERB"
+            and (not token.chinese or self.tokens[i - 1].text == "为")
+        ):
+            self.out.called_physiological = True  # "intense uptake is physiologic"
+        if self.open is not None and not self.open.used:
+            self.open.physiological = True
+
+    def on_abn(self, i: int, token: Token) -> None:
+        following = self._next_kind(i)
+        j = i + 1
+        while (
+            j < self.size
+            and self.tokens[j].kind
+            in (
+                "DEG",
+                "FOCAL",
+                "DIFFUSE",
+                "UNEVEN",
+                "PHYS",
+                "ABN",
+                "OF",
+                "SIDE",
+                "SITE",
+                "PART",
+                "REGION",
+                "JOIN",
+            )
+            and not (
+                self.tokens[j].chinese and self.tokens[j].kind in ("SIDE", "SITE", "PART", "REGION", "JOIN")
+            )
+        ):
+            j += 1
+        following = self.tokens[j].kind if j < self.size else ""
+        if following in _NOUNS or following in ("UP", "DOWN", "COLD"):
+            self.abnormal = i
+            return
+        negated = self._negated()
+        if following == "IN" and any(t.kind == "STRUCT" for t in self.tokens[j : j + 3]):
+            self.out.structural = True  # "no abnormalities in size or density"
+            return
+        if "cue" in self.nouns:
+            self._conclude(INCREASED, i, negated, None)
+        elif "struct" in self.nouns:
+            self.out.structural = True
+        elif following == "IN" and any(t.kind == "CUE" for t in self.tokens[j : j + 3]):
+            self.abnormal = i
+        elif negated:
+            self._emit(NORMAL, self.neg if self.neg is not None else i, i, False, bare=True)
+
+    def on_focal(self, i: int, token: Token) -> None:
+        self.focal = i
+        if self.open is not None and not self.open.used:
+            self.open.focal = True
+
+    def on_uneven(self, i: int, token: Token) -> None:
+        if self.open is not None and not self.open.used:
+            self.open.spread = True
+            self.open.uneven = token.kind == "UNEVEN"
+
+    def on_diffuse(self, i: int, token: Token) -> None:
+        self.on_uneven(i, token)
+
+    def on_sym(self, i: int, token: Token) -> None:
+        if self.open is not None and not self.open.used and "cue" in self.nouns:
+            self.open.spread = True
+        elif self.pending is None and self._next_kind(i) in (
+            "CUE",
+            "DEG",
+            "PHYS",
+            "FOCAL",
+            "DIFFUSE",
+            "SIDE",
+            "SITE",
+            "PART",
+        ):
+            self.spread = self.symmetric = True
+        elif "struct" in self.nouns:
+            self.out.structural = True
+
+    def on_instead(self, i: int, token: Token) -> None:
+        self.instead = self.cause = True
+
+    def on_suv(self, i: int, token: Token) -> None:
+        self.valued = True
+
+    def on_cause(self, i: int, token: Token) -> None:
+        self.cause = True
+
+    def on_urine(self, i: int, token: Token) -> None:
+        if self.cause:
+            self.out.called_physiological = True
+            return
+        following = self._next_kind(i)
+        if (
+            following in ("CUE", "HOT")
+            or (self.open is not None)
+            or self.out.verdicts
+            or "显像剂" in token.text
+            or "放射性" in token.text
+            or "示踪剂" in token.text
+            or "tracer" in token.text
+            or "activity" in token.text
+        ):
+            self.physiological = True
+            if (
+                self.out.verdicts
+                and self.out.verdicts[-1].state is INCREASED
+                and self.out.verdicts[-1].last >= i - 3
+            ):
+                self.out.verdicts[-1].state = NORMAL
+            elif self.open is not None:
+                self.open.physiological = True
+            elif following not in ("CUE", "HOT"):
+                self._emit(NORMAL, i, i, False)
+        elif not self.out.cue and token.chinese:
+            self.out.called_physiological = True
+
+    def on_contrast(self, i: int, token: Token) -> None:
+        self.nouns = {"struct"}
+        self.contrast = True
+        if (
+            self.open is not None
+            and self.open.used
+            and self.out.verdicts
+            and self.out.verdicts[-1].last >= i - 2
+        ):
+            self.out.verdicts.pop()  # "positive oral contrast"
+            self.open = None
+        self._finish_open()

@@ -1,0 +1,118 @@
+"""Structure, lesions and the joints between phrases."""
+
+from __future__ import annotations
+
+from pet2rep_eval.parsing.tokens import Token
+from pet2rep_eval.parsing.uptake.modifiers import Modifiers
+from pet2rep_eval.parsing.uptake.records import NORMAL
+
+_SEEN_WORDS = frozenset(
+    "seen noted identified visualized visualised found observed evident present detected appreciated visible depicted demonstrated confirmed".split()
+)
+
+
+class Nouns(Modifiers):
+    """What a direction can be about besides uptake, and where a stretch ends."""
+
+    def on_struct(self, i: int, token: Token) -> None:
+        before = self.tokens[i - 1].kind if i else ""
+        if self.seen_physiological and self.tokens[i - 1].kind == "PHYS":
+            self.physiological = self.seen_physiological = False
+        if self.pending is not None:
+            state, at, negated, _, _ = self.pending
+            self.pending = None
+            self.shared = (state, negated, i)
+            self.out.structural = True
+            if state is not NORMAL and not negated and self._next_kind(i) == "JOIN":
+                self.change = True
+                self.out.change = True
+        if not (before in ("JOIN",) and self.nouns) and not (before == "STRUCT"):
+            if self.open is not None and not self.open.used and before != "JOIN":
+                self._finish_open()
+            self.nouns = set()
+        self.nouns.add("struct")
+        self.abnormal = None
+
+    def on_finding(self, i: int, token: Token) -> None:
+        self.abnormal = None
+        self.out.structural = True
+        self.degree = None
+        if (
+            self.pending is not None
+            and self.pending[0] is not NORMAL
+            and self.tokens[i - 1].kind in ("UP", "DOWN")
+        ):
+            self.pending = None
+        if (not token.chinese and "in size" in token.text) or token.text in ("enlarging",):
+            self.change = True
+        if "cue" in self.nouns and self.tokens[i - 1].kind != "JOIN":
+            if self.open is not None and self.open.used:
+                self.nouns = set()
+
+    def on_lesion(self, i: int, token: Token) -> None:
+        self.abnormal = None
+        if (
+            self.pending is not None
+            and not token.chinese
+            and self.pending[0] is not NORMAL
+            and (self.earlier_cue or self.out.cue) is False
+        ):
+            return
+
+    def on_node(self, i: int, token: Token) -> None:
+        self.on_lesion(i, token)
+
+    def on_site(self, i: int, token: Token) -> None:
+        """A new place ends the reach of a negation that has done its work."""
+        self.named_since = True
+        if (
+            self.neg_used
+            and self.out.verdicts
+            and token.chinese
+            and self.tokens[i - 1].kind not in ("JOIN", "COMMA", "IN")
+        ):
+            back = i - 1
+            while back >= 0 and self.tokens[back].kind in ("SIDE", "PART"):
+                back -= 1
+            if back >= 0 and self.tokens[back].kind not in ("JOIN", "COMMA", "NEG", "DEG", "ABN", "IN"):
+                self._close_stretch(i)
+
+    def on_join(self, i: int, token: Token) -> None:
+        if self.cause:
+            return
+        if self.shared is not None and i - self.shared[2] > 2:
+            self.shared = None
+
+    def on_in(self, i: int, token: Token) -> None:
+        if (
+            not token.chinese
+            and self.neg_used
+            and self.out.verdicts
+            and self.out.verdicts[-1].negated
+            and self.out.verdicts[-1].last >= i - 3
+        ):
+            self.neg, self.neg_used = None, False
+
+    def on_but(self, i: int, token: Token) -> None:
+        if token.chinese and self.neg is not None and self.neg == i - 1 and not self.neg_used:
+            return
+        self._close_stretch(i)
+
+    def on_verb(self, i: int, token: Token) -> None:
+        if token.chinese:
+            if self.neg is not None and self.neg < i - 1 and self.neg_used:
+                self._close_stretch(i)
+            return
+        self.degree = self.abnormal = self.focal = None
+        last = self.out.verdicts[-1] if self.out.verdicts else None
+        if self.named_since and self.neg_used and last is not None and token.text not in _SEEN_WORDS:
+            self._close_stretch(i)  # a new subject has its verb
+            self.named_since = False
+            return
+        if token.text in _SEEN_WORDS:
+            if self.neg is not None and not self.neg_used and last is not None and not last.negated:
+                last.state, last.degree, last.negated = NORMAL, None, True
+                self.neg_used = True
+            elif self.neg is not None and not self.neg_used and self.open is not None and not self.open.used:
+                self.open.negated = True
+                self.neg_used = True

@@ -1,0 +1,112 @@
+"""One pass over the tokens of a clause."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pet2rep_eval.parsing.tokens import Token
+from pet2rep_eval.parsing.uptake.nouns import Nouns
+from pet2rep_eval.parsing.uptake.records import INCREASED, NORMAL, Reading
+from pet2rep_eval.parsing.uptake.targets import _REFERENCE_ORGANS
+
+
+def read(
+    tokens: Sequence[Token],
+    *,
+    inherits_cue: bool,
+    earlier_cue: bool,
+    change: bool = False,
+    form: bool = False,
+    contrast: bool = False,
+    about: frozenset[str] = frozenset(),
+) -> Reading:
+    """Reads a clause.
+
+    *inherits_cue*: the clause before ended on a word for uptake, so a lone direction is about uptake.
+    *earlier_cue*: the sentence spoke of uptake before this clause. *change*: it compares with an earlier study.
+    *form*: the clause fills a field of a form, so that a lone direction is about uptake. *contrast*: the sentence
+    speaks of contrast agent. *about*: the organs that the text speaks of, so that "colder than the liver" said of a
+    liver lesion is a defect and said of a node is not.
+    """
+    compared = frozenset(o for t in _before_comparison(tokens) for o in t.concept.organs) & _REFERENCE_ORGANS
+    key = (
+        tuple([(t.kind, t.text, t.paren) for t in tokens]),
+        (inherits_cue, earlier_cue, change, form, contrast),
+        compared | (about & _REFERENCE_ORGANS),
+    )
+    known = _read_before.get(key)
+    if known is None:
+        reader = Reader(tokens, inherits_cue, earlier_cue)
+        reader.change, reader.form, reader.contrast, reader.about = change, form, contrast, key[2]
+        known = reader.run()
+        if len(_read_before) >= _REMEMBERED:
+            _read_before.clear()
+        _read_before[key] = known
+    return known
+
+
+_REMEMBERED = 20_000
+_read_before: dict[tuple[object, ...], Reading] = {}
+"""Readings by what decides them: reports repeat clauses, and distinct reports repeat many of them."""
+
+
+def _before_comparison(tokens: Sequence[Token]) -> Sequence[Token]:
+    """The tokens before the first word that compares."""
+    at = next((i for i, t in enumerate(tokens) if t.kind in ("BELOW", "ABOVE", "EQUAL", "AGAINST")), 0)
+    return tokens[:at]
+
+
+class Reader(Nouns):
+    """Walks over the tokens; every kind that matters has its ``on_…``."""
+
+    def run(self) -> Reading:
+        for i, token in enumerate(self.tokens):
+            if i in self.skip or (token.kind == "EVEN" and i in self.out.compared):
+                continue
+            if self.cause and token.kind not in ("PHYS", "BUT", "JOIN", "URINE"):
+                if token.kind == "COMMA" or (token.kind in ("NEG", "VERB") and not token.chinese):
+                    self.cause = False
+                else:
+                    continue
+            handler = getattr(self, "on_" + token.kind.lower(), None)
+            if handler is not None:
+                handler(i, token)
+        self._close_stretch(self.size)
+        self._finish()
+        if any(t.kind == "UNCERTAIN" for t in self.tokens):
+            self.out.verdicts.clear()
+            self.out.uncertain = True
+        if self.no_new:
+            self.out.verdicts = [v for v in self.out.verdicts if not v.negated]
+        self.out.contrast = self.contrast
+        return self.out
+
+    def _finish(self) -> None:
+        if self.pending is not None:
+            state, at, negated, degree, physiological = self.pending
+            if (
+                self.out.cue
+                and not self.tokens[at].chinese
+                and self.out.verdicts
+                and self.out.verdicts[-1].activity
+            ):
+                last = self.out.verdicts[-1]
+                last.activity, last.state, last.degree, last.negated = (
+                    False,
+                    NORMAL if negated else state,
+                    degree,
+                    negated,
+                )
+                last.last = max(last.last, at)
+            elif state is NORMAL:
+                self._emit(NORMAL, at, at, False, bare=True)
+            elif self.form and not self.out.structural:
+                self._emit(state, at, at, negated, degree=degree)
+            elif negated and self.out.structural is False and state is INCREASED and self.tokens[at].chinese:
+                self._emit(NORMAL, at, at, False, bare=True)
+        verdicts = self.out.verdicts
+        if any(not v.activity for v in verdicts):
+            self.out.verdicts = [v for v in verdicts if not v.activity]
+        if self.seen_physiological and not self.out.verdicts:
+            self.out.physiological = True
+        self.out.cue_at_end = "cue" in self.nouns or (self.open is not None)

@@ -1,0 +1,132 @@
+"""The state of reading: what is open, pending and denied in the stretch of words being read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pet2rep_eval.parsing.tokens import Token
+from pet2rep_eval.parsing.uptake.records import DECREASED, INCREASED, NORMAL, Open, Reading, Verdict
+from pet2rep_eval.records import UptakeState
+
+
+class Stretch:
+    """A stretch of words that one negation can reach over, and the words for uptake open in it."""
+
+    def __init__(self, tokens: Sequence[Token], inherits_cue: bool, earlier_cue: bool) -> None:
+        self.tokens = tokens
+        self.size = len(tokens)
+        self.out = Reading()
+        self.nouns: set[str] = {"cue"} if inherits_cue else set()
+        self.inherited = inherits_cue
+        self.earlier_cue = earlier_cue
+        self.open: Open | None = None
+        self.pending: tuple[UptakeState, int, bool, str | None, bool] | None = (
+            None  # state, index, negated, degree, physiological
+        )
+        self.neg: int | None = None
+        self.neg_used = False
+        self.degree: str | None = None
+        self.degree_at = -9
+        self.physiological = False
+        self.seen_physiological = False
+        self.spread = False
+        self.symmetric = False
+        self.abnormal: int | None = None
+        self.focal: int | None = None
+        self.prior = False
+        self.change = False
+        self.shared: tuple[UptakeState, bool, int] | None = None
+        self.comparison: tuple[str, int] | None = None
+        self.cause = False
+        self.skip: set[int] = set()
+        self.form = self.contrast = False
+        self.about: frozenset[str] = frozenset()
+        self.named_since = self.no_new = self.instead = self.valued = False
+
+    def _next_kind(self, i: int) -> str:
+        return self.tokens[i + 1].kind if i + 1 < self.size else ""
+
+    def _emit(
+        self,
+        state: UptakeState,
+        first: int,
+        last: int,
+        negated: bool,
+        *,
+        degree: str | None = None,
+        bare: bool = False,
+        physiological: bool = False,
+        adjective: bool = False,
+    ) -> Verdict:
+        verdict = Verdict(
+            state, first, last, degree, bare=bare, prior=self.prior, negated=negated, adjective=adjective
+        )
+        if negated:
+            if state is NORMAL and not bare:
+                # "not normal" says that something is wrong, not what
+                verdict.state = INCREASED if not self.tokens[last].chinese else NORMAL
+            else:
+                verdict.state = NORMAL
+            verdict.degree = None
+        elif physiological and state is INCREASED:
+            verdict.state, verdict.degree = NORMAL, None
+        elif self.change and state is DECREASED:
+            verdict.state, verdict.residual, verdict.spread = INCREASED, True, True
+        if not bare:
+            self.out.cue = True
+        self.out.verdicts.append(verdict)
+        return verdict
+
+    def _negated(self) -> bool:
+        if self.neg is not None:
+            self.neg_used = True
+            return True
+        return False
+
+    def _degree_for(self, i: int) -> str | None:
+        return self.degree if self.degree and i - self.degree_at <= 4 else None
+
+    def _absorb(self, i: int) -> None:
+        """Modifiers between two words for uptake belong to the expression as a whole."""
+        assert self.open is not None
+        self.open.degree = self.open.degree or self._degree_for(i)
+        self.open.abnormal |= self.abnormal is not None
+        self.open.focal |= self.focal is not None
+        self.open.physiological |= self.physiological
+        self.open.negated |= self.neg is not None
+        self._reset_modifiers()
+
+    def _reset_modifiers(self) -> None:
+        self.abnormal = None
+        self.focal = None
+        self.physiological = False
+        self.degree = None
+        self.spread = self.symmetric = False
+
+    def _close_stretch(self, i: int) -> None:
+        self._finish_open()
+        self.neg, self.neg_used = None, False
+        self.nouns = set()
+        self.inherited = False
+        self._reset_modifiers()
+        self.shared = None
+
+    def _finish_open(self) -> None:
+        opened, self.open = self.open, None
+        if opened is None or opened.used:
+            return
+        first, last = opened.first, opened.last
+        was_prior, self.prior = self.prior, opened.prior or self.prior
+        if opened.negated:
+            verdict = self._emit(NORMAL, first, last, False)
+            verdict.negated = verdict.no_uptake = True
+        elif opened.physiological or (opened.symmetric and not opened.focal and not opened.abnormal):
+            self._emit(NORMAL, first, last, False)
+        elif opened.abnormal or opened.degree or (opened.focal and not opened.uneven):
+            self._emit(INCREASED, first, last, False, degree=opened.degree)
+        elif opened.spread or (opened.focal and opened.uneven) or self.tokens[last].text == "显影":
+            self._emit(NORMAL, first, last, False).spread = True
+        elif not self.tokens[last].concept.weak and not (first == last and self.tokens[last].concept.tracer):
+            verdict = self._emit(INCREASED, first, last, False)
+            verdict.activity = True
+        self.prior = was_prior

@@ -1,0 +1,105 @@
+"""What a comparison is made with."""
+
+from __future__ import annotations
+
+from pet2rep_eval.parsing.tokens import Token
+from pet2rep_eval.parsing.uptake.records import DECREASED, NORMAL
+from pet2rep_eval.parsing.uptake.stretch import Stretch
+from pet2rep_eval.records import UptakeState
+
+_REFERENCE_ORGANS = frozenset({"liver", "great_vessels", "mediastinal_hilar_lymph_nodes", "spleen", "heart"})
+
+
+class Targets(Stretch):
+    """Finds what stands behind, or in Chinese before, a word that compares."""
+
+    def _is_reference(self, token: Token) -> bool:
+        """What lesions elsewhere are compared with: to be colder than it is no defect."""
+        organs = frozenset(token.concept.organs)
+        if token.kind == "REF":
+            return True
+        return not _REFERENCE_ORGANS.isdisjoint(organs) and self.about.isdisjoint(organs)
+
+    def _target(self, i: int) -> str | None:
+        """What a comparison is made with: ``reference`` (liver, blood pool), ``surround``, ``side`` or None."""
+        end = min(self.size, i + 7)
+        found: str | None = None
+        for j in range(i + 1, end):
+            kind = self.tokens[j].kind
+            if kind in (
+                "SITE",
+                "REGION",
+                "REF",
+                "SURROUND",
+                "SIDE",
+                "PART",
+                "LIST",
+                "JOIN",
+                "HILUM",
+                "PLACE",
+                "NODE",
+                "LESION",
+                "IN",
+                "CUE",
+                "EVEN",
+                "REST",
+                "OF",
+                "CENTER",
+            ):
+                if kind == "SURROUND" or (kind == "PLACE" and self.tokens[j].text.startswith("周围")):
+                    found = "surround"
+                elif kind == "REF" or (kind in ("SITE", "REGION") and found is None):
+                    found = found or ("reference" if self._is_reference(self.tokens[j]) else "side")
+                elif kind == "PART" and found is None and self.tokens[j].chinese:
+                    found = "side"
+                elif kind == "EVEN" and found is None:
+                    found = "surround"
+                elif kind == "SIDE" and found is None:
+                    found = "side"
+                elif kind == "REST" and found is None:
+                    found = "surround"
+                if kind in ("CUE", "LESION") and found is not None and self.tokens[j].chinese:
+                    break
+                if kind == "IN" and found is None and j == i + 1:
+                    continue
+                if kind in ("JOIN", "LIST", "IN") and found is None:
+                    break
+                if kind == "IN" and found is not None:
+                    break
+                self.out.compared.add(j)
+            elif kind in ("DEG", "INVOLVE"):
+                continue
+            else:
+                break
+        return found
+
+    def _target_before(self, i: int) -> str | None:
+        """与肝脏相仿: what is compared with stands before the word that compares."""
+        found: str | None = None
+        j = i - 1
+        seen: list[int] = []
+        while j >= 0 and i - j <= 7:
+            token = self.tokens[j]
+            if token.kind == "JOIN" and token.text in ("与", "和", "同", "跟"):
+                self.out.compared.update(seen)
+                return found
+            if token.kind == "SURROUND":
+                found = "surround"
+            elif token.kind in ("REF", "SITE", "REGION") and found is None:
+                found = "reference" if self._is_reference(token) else "side"
+            elif token.kind == "SIDE" and found is None:
+                found = "side"
+            elif token.kind not in ("PART", "CUE", "DEG", "OF", "PLACE", "EVEN"):
+                return None
+            seen.append(j)
+            j -= 1
+        return None
+
+    def _compared(self, kind: str, at: int, state: UptakeState, i: int) -> UptakeState:
+        target = self._target(at)
+        between = [t.kind for t in self.tokens[at + 1 : i]]
+        if target is None and "SURROUND" in between:
+            target = "surround"
+        if state is DECREASED and target == "reference":
+            return NORMAL
+        return state

@@ -147,9 +147,9 @@ def load_study(study: StudyFiles, options: Options) -> tuple[Study, SuvVolume, l
         warnings.simplefilter("always")
         suv, ct = _volumes(study, options, notes)
     notes += [str(w.message) for w in caught]
-    study = Study.of(suv.image, ct)
+    volumes = Study.of(suv.image, ct)
     # The volume as it was read would cost its memory a second time.
-    return study, replace(suv, image=None), list(dict.fromkeys(notes))
+    return volumes, replace(suv, image=None), list(dict.fromkeys(notes))
 
 
 def _volumes(study: StudyFiles, options: Options, notes: list[str]) -> tuple[SuvVolume, Any]:

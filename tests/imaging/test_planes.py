@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
@@ -18,6 +20,7 @@ from pet2rep_eval.imaging.geometry import (
     voxels,
     zscore,
 )
+from pet2rep_eval.imaging.nifti import open_nifti
 from pet2rep_eval.imaging.phantom import Patient, Phantom, make_phantom
 from pet2rep_eval.imaging.planes import STRATEGIES, choose_planes, explicit, shown
 from pet2rep_eval.imaging.rendering import cut, preset, render
@@ -44,6 +47,30 @@ def test_a_single_plane_equals_the_full_resample(orientation: str, angle: float)
     for index in range(pet.GetSize()[AXES[orientation]]):
         single = plane_picture(resample_plane(ct, pet, orientation, index), orientation)
         assert (single == plane_of(voxels(whole), orientation, index)).all()
+
+
+@pytest.mark.parametrize("orientation", list(AXES))
+@pytest.mark.parametrize("angle", [0.0, 0.05])
+def test_a_box_of_the_file_gives_the_planes_of_the_whole(
+    phantom: Phantom, tmp_path: Path, orientation: str, angle: float
+) -> None:
+    ct = sitk.Flip(phantom.ct, (True, False, True))
+    c, s = np.cos(angle), np.sin(angle)
+    turned = np.array(ct.GetDirection()).reshape(3, 3) @ np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
+    ct.SetDirection(turned.ravel().tolist())
+    sitk.WriteImage(ct, str(tmp_path / "ct.nii.gz"))
+    stored = Study.of(phantom.suv, open_nifti(tmp_path / "ct.nii.gz"))
+    planes = [(orientation, stored.rows(orientation) * n // 5) for n in (2, 3)]
+    near, whole = stored.with_ct(planes), stored.with_ct()
+    size = [study.ct.GetNumberOfPixels() for study in (near, whole)]
+    assert size[0] < 0.7 * size[1]
+    for way, index in planes:
+        for pixel in (None, 2.0):
+            a, b = (
+                sitk.GetArrayFromImage(resample_plane(s.ct, s.suv, way, index, pixel_mm=pixel))
+                for s in (near, whole)
+            )
+            assert np.abs(a - b).max() < 0.01, "rounding of the origin apart"
 
 
 def test_square_pixels_keep_the_borders(study: Study) -> None:

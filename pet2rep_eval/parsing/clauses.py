@@ -306,7 +306,8 @@ _LISTABLE = ELEMENTS | {"JOIN", "OF", "COMMA", "IN", "REST"}
 
 
 _SEEN = frozenset(
-    "is are was were seen noted identified present found observed visualized visualised detected evident demonstrated".split()
+    "is are was were seen noted identified present found observed visualized visualised detected evident "
+    "demonstrated".split()
 )
 
 
@@ -356,8 +357,7 @@ def _merged(clauses: list[Clause]) -> Iterator[Clause]:
     clauses = _denied_lists(clauses)
     for clause in clauses:
         if clause.heading:
-            for w in waiting:
-                out.append(w)
+            out.extend(waiting)
             waiting = []
             out.append(clause)
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from pet2rep_eval.parsing.grammar import Chunk
 from pet2rep_eval.parsing.tokens import Token
 
 if TYPE_CHECKING:
-    from pet2rep_eval.parsing.attribution import Draft
+    from pet2rep_eval.parsing.drafts import Draft
 
 
 @dataclass(slots=True)
@@ -348,9 +349,9 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
     if fluid is not None:
         for mention in (m for g in groups for m in g.mentions if m.regions and m.last < fluid):
             _to_fluid(mention)
-    for earlier, later in zip(groups, groups[1:], strict=False):
+    for earlier, later in itertools.pairwise(groups):
         if len(earlier.mentions) == 1 and later.mentions:
-            between = [t for t in tokens[earlier.last + 1 : later.first]]
+            between = list(tokens[earlier.last + 1 : later.first])
             if (
                 len(between) == 1
                 and between[0].text == "of"
@@ -401,7 +402,7 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
                     mention.organs = (mention.mass,)
                 mention.lesion = True
     # "a pulmonary nodule in the right lower lobe" is one place
-    for earlier, later in zip(groups, groups[1:], strict=False):
+    for earlier, later in itertools.pairwise(groups):
         joint = tokens[earlier.last + 1 : later.first]
         if not earlier.mentions or len(joint) != 1 or joint[0].kind != "IN":
             continue
@@ -417,7 +418,7 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
         elif not later.mentions and (later.part or later.side) and not later.node and said.side is None:
             said.side, later.side = later.side, None
     # a side that stands apart from its organ: "right lobe of the thyroid"
-    for earlier, later in zip(groups, groups[1:], strict=False):
+    for earlier, later in itertools.pairwise(groups):
         if (
             earlier.side
             and not earlier.mentions

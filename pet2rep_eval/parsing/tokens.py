@@ -93,7 +93,7 @@ def _meant(word: str) -> str | None:
 
 def _phrases(text: str) -> Iterable[tuple[int, int, int]]:
     """Leftmost-longest phrases that stand as words of their own: start, end, index."""
-    automaton, words, _, chinese = _automaton()
+    automaton, words, _, _chinese = _automaton()
     matches = automaton.find_matches_as_indexes(text, overlapping=True)
     matches.sort(key=lambda m: (m[1], -m[2]))
     position, size = 0, len(text)

@@ -39,7 +39,7 @@ class Comparisons(Directions):
                 return
             self.comparison = ("against", i)
             if self.pending is not None and not token.chinese:
-                state, at, negated, degree, physiological = self.pending
+                state, _at, negated, degree, _physiological = self.pending
                 if "cue" in self.nouns or self.earlier_cue:
                     self.pending = None
                     self._conclude(self._compared("against", i, state, i), i, negated, degree)
@@ -120,7 +120,7 @@ class Comparisons(Directions):
         if self.open is not None and not self.open.used:
             return
         if self.pending is not None and self.pending[0] is DECREASED:
-            state, at, negated, degree, phys = self.pending
+            _state, at, negated, _degree, phys = self.pending
             self.pending = (INCREASED, at, negated, None, phys)
 
     def on_prior(self, i: int, token: Token) -> None:

@@ -7,7 +7,8 @@ from pet2rep_eval.parsing.uptake.modifiers import Modifiers
 from pet2rep_eval.parsing.uptake.records import NORMAL
 
 _SEEN_WORDS = frozenset(
-    "seen noted identified visualized visualised found observed evident present detected appreciated visible depicted demonstrated confirmed".split()
+    "seen noted identified visualized visualised found observed evident present detected appreciated visible "
+    "depicted demonstrated confirmed".split()
 )
 
 
@@ -19,14 +20,14 @@ class Nouns(Modifiers):
         if self.seen_physiological and self.tokens[i - 1].kind == "PHYS":
             self.physiological = self.seen_physiological = False
         if self.pending is not None:
-            state, at, negated, _, _ = self.pending
+            state, _at, negated, _, _ = self.pending
             self.pending = None
             self.shared = (state, negated, i)
             self.out.structural = True
             if state is not NORMAL and not negated and self._next_kind(i) == "JOIN":
                 self.change = True
                 self.out.change = True
-        if not (before in ("JOIN",) and self.nouns) and not (before == "STRUCT"):
+        if not (before in ("JOIN",) and self.nouns) and before != "STRUCT":
             if self.open is not None and not self.open.used and before != "JOIN":
                 self._finish_open()
             self.nouns = set()
@@ -45,9 +46,13 @@ class Nouns(Modifiers):
             self.pending = None
         if (not token.chinese and "in size" in token.text) or token.text in ("enlarging",):
             self.change = True
-        if "cue" in self.nouns and self.tokens[i - 1].kind != "JOIN":
-            if self.open is not None and self.open.used:
-                self.nouns = set()
+        if (
+            "cue" in self.nouns
+            and self.tokens[i - 1].kind != "JOIN"
+            and self.open is not None
+            and self.open.used
+        ):
+            self.nouns = set()
 
     def on_lesion(self, i: int, token: Token) -> None:
         self.abnormal = None

@@ -83,7 +83,7 @@ class Reader(Nouns):
 
     def _finish(self) -> None:
         if self.pending is not None:
-            state, at, negated, degree, physiological = self.pending
+            state, at, negated, degree, _physiological = self.pending
             if (
                 self.out.cue
                 and not self.tokens[at].chinese

@@ -1,0 +1,139 @@
+"""Which of the names in a clause a verdict is about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pet2rep_eval.parsing.drafts import ReadClause
+from pet2rep_eval.parsing.grammar import ELEMENTS
+from pet2rep_eval.parsing.mentions import Mention
+from pet2rep_eval.parsing.tokens import Token
+from pet2rep_eval.parsing.uptake import Verdict
+from pet2rep_eval.records import UptakeState
+
+INCREASED, NORMAL = UptakeState.INCREASED, UptakeState.NORMAL
+
+
+def current(verdicts: list[Verdict], read: ReadClause) -> list[Verdict]:
+    """Verdicts about the present study; what was seen earlier counts only where nothing newer is said."""
+    now = [v for v in verdicts if not v.prior]
+    if now and len(now) < len(verdicts):
+        return now
+    return verdicts
+
+
+def with_regions(mentions: list[Mention], read: ReadClause) -> list[Mention]:
+    """A region beside an organ in one group only says where the organ lies."""
+    organs = [m for m in mentions if m.organs]
+    if organs and len(organs) < len(mentions):
+        listed = any(t.kind in ("JOIN", "COMMA", "LIST") for t in read.clause.tokens)
+        if not listed:
+            return organs
+    return mentions
+
+
+def bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention], str]:
+    """The mentions of the clause that a verdict is about, and how they are bound."""
+    tokens = read.clause.tokens
+    verdicts = read.verdicts
+    earlier = verdicts[index - 1].last if index else -1
+    later = verdicts[index + 1].first if index + 1 < len(verdicts) else len(tokens)
+    chinese = tokens[verdict.last].chinese
+    before = [m for m in read.named if m.last < verdict.first and m.first > earlier] or []
+    inner = [m for m in read.named if verdict.first <= m.first and m.last <= verdict.last]
+    after = [m for m in read.named if verdict.last < m.first < later]
+    joint = ""
+    for j in range(verdict.last + 1, len(tokens)):
+        kind = tokens[j].kind
+        if kind in (
+            "VERB",
+            "DEG",
+            "CUE",
+            "FOCAL",
+            "DIFFUSE",
+            "PHYS",
+            "SUV",
+            "SIZE",
+            "REST",
+            "OF",
+            "MAXIMAL",
+        ) and not (kind == "VERB" and chinese):
+            joint = joint or ("of" if kind == "OF" else "")
+            continue
+        if kind in ("LESION", "NODE", "FINDING", "PART", "CENTER"):
+            joint = joint or "attribute"
+            continue
+        if kind in ("IN", "LOCATED"):
+            joint = "in"
+        elif kind in ("SITE", "SIDE", "REGION", "HILUM", "PLACE"):
+            joint = joint or "attribute"
+        elif kind == "LIST" or kind == "JOIN":
+            joint = joint or "list"
+        break
+    if joint == "attribute":
+        after = together(after, tokens)
+    if inner:
+        if before and not chinese and tokens[0].kind == "NEG":
+            inner = before + inner  # "neither the valves nor the great vessels"
+        return inner + (list(after) if joint == "list" else []), "inside"
+    if before and not chinese and joint == "in" and before[-1].last == verdict.first - 1:
+        for mention in after:
+            if mention.organs != before[-1].organs:
+                mention.place = mention.aside = True
+        return [before[-1]], "compound"  # "brown fat activation in the neck"
+    if (
+        after
+        and joint in ("in", "attribute", "of", "list")
+        and (
+            joint == "in"
+            or not before
+            or (not chinese and joint == "attribute" and not _predicated(tokens, verdict))
+        )
+    ):
+        if chinese and before and joint == "in":
+            return after, "located"
+        return after, "attributive"
+    if before:
+        last = before[-1]
+        if tokens[verdict.first].paren and not last.paren and len(before) > 1 and not chinese:
+            return [last], "direct"
+        return before, "direct"
+    if after and chinese and index == 0:
+        return after, "attributive"
+    if after and not chinese:
+        return after, "attributive"
+    return [], ""
+
+
+def together(mentions: list[Mention], tokens: Sequence[Token]) -> list[Mention]:
+    """The mentions that stand together with the first: unknown words between names end the group."""
+    out = mentions[:1]
+    for mention in mentions[1:]:
+        before = tokens[mention.first - 1]
+        if before.kind not in ("JOIN", "COMMA") and tokens[mention.first].start - before.end > 8:
+            break
+        out.append(mention)
+    return out
+
+
+def next_name(read: ReadClause, mention: Mention) -> int:
+    """Index of the first token of the next name in the clause."""
+    return min((m.first for m in read.named if m.first > mention.last), default=len(read.clause.tokens))
+
+
+def _predicated(tokens: Sequence[Token], verdict: Verdict) -> bool:
+    """The names behind the verdict have a verb of their own: they begin something new."""
+    names = False
+    for token in tokens[verdict.last + 1 :]:
+        if token.kind in ELEMENTS or token.kind in ("JOIN", "COMMA"):
+            names = True
+        elif token.kind == "VERB" and names:
+            return token.text not in _SEEN
+        else:
+            return False
+    return False
+
+
+_SEEN = frozenset(
+    "seen noted identified present found observed visualized visualised detected evident is are was were".split()
+)

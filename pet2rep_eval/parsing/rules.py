@@ -1,0 +1,500 @@
+"""What belongs to what: verdicts of uptake to organs, by an ordered table of small rules.
+
+A rule sees the reader, with its topic, and one clause that has been read by itself; it returns whether it has decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pet2rep_eval.lexicon import load_lexicon
+from pet2rep_eval.parsing.attribution import SUV_THRESHOLD, Reader, extend
+from pet2rep_eval.parsing.binding import bound, current, next_name, with_regions
+from pet2rep_eval.parsing.drafts import ReadClause
+from pet2rep_eval.parsing.grammar import TERMS
+from pet2rep_eval.parsing.mentions import Mention
+from pet2rep_eval.parsing.uptake import Verdict
+from pet2rep_eval.records import UptakeState
+
+INCREASED, NORMAL = UptakeState.INCREASED, UptakeState.NORMAL
+
+
+def _reference_value(reader: Reader, read: ReadClause) -> bool:
+    """Liver background, mediastinal blood pool: a value to compare with, no statement."""
+    bare_value = (
+        read.suv
+        and read.named
+        and not read.verdicts
+        and not read.lesion
+        and not read.finding
+        and not read.clause.heading
+        and all(m.organs in (("liver",), ("great_vessels",)) for m in read.named)
+    )
+    if bare_value and not reader.form:
+        return True  # 肝脏SUVmax 2.9
+    if not read.reference:
+        return bool(reader.reference_clause and read.suv and not read.named and not read.verdicts)
+    reader.reference_clause = True
+    verdicts = [v for v in read.verdicts if not v.activity]
+    others = [m for m in read.named if not _names_reference(m)]
+    if verdicts and (
+        not read.suv
+        or others
+        or not any(t.kind == "REF" and i < verdicts[0].first for i, t in enumerate(read.clause.tokens))
+    ):
+        reader.reference_clause = False
+        return False
+    return not (others and read.lesion)
+
+
+def _names_reference(mention: Mention) -> bool:
+    return mention.organs in (
+        ("liver",),
+        ("great_vessels",),
+        ("mediastinal_hilar_lymph_nodes",),
+        ("muscles_soft_tissue",),
+    )
+
+
+def _seen_earlier(reader: Reader, read: ReadClause) -> bool:
+    """What an earlier study showed waits for what the sentence says of the present one."""
+    verdicts = read.verdicts
+    if not verdicts or not all(v.prior for v in verdicts) or read.reading.resolved:
+        return False
+    if read.named:
+        drafts = reader.describe(read.named, read)
+        reader.set_topic(read.named, read)
+        reader.last = drafts
+    else:
+        drafts = [d for m in reader.topic for d in m.drafts.values() if d.state is None]
+    span = (read.clause.tokens[verdicts[-1].first].start, read.clause.tokens[verdicts[-1].last].end)
+    reader.earlier += [(d, verdicts[-1], span) for d in drafts if verdicts[-1].state is not NORMAL]
+    return True
+
+
+def _stated(reader: Reader, read: ReadClause) -> bool:
+    """A verdict about a place that the clause names."""
+    if read.named and read.reading.physiological and not read.verdicts:
+        at = next(i for i, t in enumerate(read.clause.tokens) if t.kind == "PHYS")
+        read.verdicts.append(Verdict(NORMAL, at, at))
+    if not read.named or not read.verdicts:
+        return False
+    verdicts = current(read.verdicts, read)
+    stated: list[Mention] = []
+    shared: list[Mention] = []
+    all_verdicts = read.verdicts
+    for verdict in verdicts:
+        mentions, how = bound(read, verdict, all_verdicts.index(verdict))
+        if not mentions:
+            mentions = shared or (read.named if not reader.topic else [])
+            if not mentions:
+                if reader.topic and not reader.blocked:
+                    reader.state(_carried(reader, read), verdict, read, "carried")
+                    continue
+                mentions = read.named
+            how = "direct"
+        mentions = with_regions(mentions, read)
+        reader.state(mentions, verdict, read, "remainder" if read.rest else how)
+        shared = mentions
+        stated += [m for m in mentions if all(m is not s for s in stated)]
+    left = [m for m in read.named if not m.place and all(m is not s for s in stated)]
+    drafts = reader.describe(left, read)
+    for mention in left:
+        # "normal except for a metastasis in the femoral head (SUVmax 9.1)"
+        if any(t.kind == "SUV" for t in read.clause.tokens[mention.last + 1 : next_name(read, mention)]):
+            reader.last = [d for d in drafts if d in mention.drafts.values()]
+            _by_value(reader, read, read.lesion)
+    for mention in stated:
+        for draft in mention.drafts.values():
+            if read.lesion or read.finding or read.reading.structural:
+                extend(draft, read.clause)
+    last = reader.last
+    topic = stated or read.named
+    said = max(v.last for v in verdicts)
+    trailing = [m for m in left if m.first > said]
+    if trailing and any(
+        t.kind in ("LESION", "FOCAL", "NODE") for t in read.clause.tokens[said + 1 : trailing[0].first]
+    ):
+        # "… with superimposed lesions in L2 and the sacrum": what follows is about these
+        topic, last = trailing, [d for m in trailing for d in m.drafts.values()]
+    reader.set_topic(_new_topic(reader, read, topic), read)
+    reader.last = last
+    return True
+
+
+def _new_topic(reader: Reader, read: ReadClause, mentions: list[Mention]) -> list[Mention]:
+    if (
+        all(m.regions for m in mentions)
+        and reader.topic
+        and not read.clause.first
+        and not all(m.regions for m in reader.topic)
+    ):
+        return reader.topic
+    return mentions
+
+
+def _carried(reader: Reader, read: ReadClause) -> list[Mention]:
+    """The topic as the clause sees it: with its side where it names one alone, as nodes where it speaks of nodes."""
+    group = next((g for g in read.groups if not g.mentions and (g.side or g.node)), None)
+    topic = reader.topic
+    sites = load_lexicon().sites
+    if (
+        group is not None
+        and group.node
+        and not all(m.node or (m.organs and all(sites[o].station for o in m.organs)) for m in topic)
+    ):
+        inside = any(t.kind == "PART" and t.text == "内" for t in read.clause.tokens)
+        if not inside:
+            found = reader.generic_nodes(group)
+            if found:
+                return found
+    if (
+        group is not None
+        and group.side
+        and not (read.sizes and not read.verdicts)
+        and topic
+        and len({m.organs for m in topic}) == 1
+        and not any(t.kind in ("MAXIMAL", "LOCATED", "WITH_MOST") for t in read.clause.tokens)
+    ):
+        base = topic[0]
+        if base.side not in (None, "bilateral") and base.side == group.side:
+            return topic
+        open_drafts = {
+            k: d
+            for k, d in base.drafts.items()
+            if d.state is None and not (len(topic) == 1 and base.side == "bilateral")
+        }
+        new = Mention(
+            base.organs,
+            base.regions,
+            group.side,
+            base.start,
+            base.end,
+            group.first,
+            group.last,
+            base.nodes,
+            node=base.node,
+            drafts=open_drafts if base.side is None else {},
+        )
+        for draft in new.drafts.values():
+            draft.side = group.side
+        return [new]
+    return topic
+
+
+def _announced(reader: Reader, read: ReadClause) -> bool:
+    """A member of a list whose head said it: "The following sites are hypermetabolic:"."""
+    if not reader.announced or not read.named or read.verdicts or not read.clause.first:
+        return False
+    for verdict in reader.announced:
+        reader.state(read.named, Verdict(verdict.state, 0, 0, verdict.degree), read, "announced")
+    last = reader.last
+    reader.set_topic(read.named, read)
+    reader.last = last
+    return True
+
+
+def _likewise(reader: Reader, read: ReadClause) -> bool:
+    """ "as do the spleen and pancreas": what was just said holds here too; "the left is not": it does not."""
+    if read.verdicts or not reader.last or read.suv:
+        return False
+    kinds = [t.kind for t in read.clause.tokens]
+    last = next((d for d in reversed(reader.last) if d.state is not None), None)
+    if last is None or last.state is None:
+        return False
+    bare_denial = (
+        "NEG" in kinds
+        and not set(kinds) & (TERMS - {"NEG"})
+        and (kinds[-1] == "NEG" or (bool(read.named) and read.clause.tokens[0].text == "none"))
+    )
+    denied = bare_denial and reader.sentence_cue and not read.clause.trailing and not read.clause.chinese
+    if not ("LIKEWISE" in kinds and read.named) and not denied:
+        return False
+    at = kinds.index("LIKEWISE") if "LIKEWISE" in kinds else len(kinds) - 1
+    verdict = Verdict(NORMAL if denied else last.state, at, at)
+    mentions = read.named or _carried(reader, read)
+    reader.state(mentions, verdict, read, "likewise")
+    reader.set_topic(mentions, read)
+    return True
+
+
+def _remainder(reader: Reader, read: ReadClause) -> bool:
+    """余, "otherwise", "elsewhere": the rest of the same organ or region."""
+    if not read.rest or read.named or not read.verdicts:
+        return False
+    verdict = current(read.verdicts, read)[-1]
+    chinese = read.clause.chinese or any(g.part for g in read.groups)
+    if (
+        reader.topic
+        and not reader.blocked
+        and (chinese or (reader.sentence_topic and not read.clause.first) or verdict.bare)
+    ):
+        if verdict.bare and not chinese and not reader.sentence_topic:
+            return True
+        reader.state(_carried(reader, read), verdict, read, "remainder")
+        return True
+    if verdict.bare and not read.reading.cue:
+        return True
+    if read.node:
+        group = next(g for g in read.groups if g.node) if any(g.node for g in read.groups) else None
+        nodes = reader.generic_nodes(group) if group and reader.region_nodes else []
+        if nodes:
+            reader.state(nodes, verdict, read, "remainder")
+            return True
+    keys = reader.region or ("whole_body",)
+    mention = Mention((), keys, None, -1, -1, 0, 0)
+    reader.state([mention], verdict, read, "remainder")
+    return True
+
+
+def _uncertain(reader: Reader, read: ReadClause) -> bool:
+    """It cannot be judged: a bare mention of activity in the same sentence is taken back."""
+    if not read.reading.uncertain:
+        return False
+    for draft in reader.last:
+        if draft.activity and draft.sentence == reader.sentence:
+            draft.state, draft.uptake, draft.rule = None, None, "described"
+    if read.named:
+        reader.describe(read.named, read)
+        reader.set_topic(read.named, read)
+    return True
+
+
+def _carry(reader: Reader, read: ReadClause) -> bool:
+    """A verdict in a clause without a place of its own: the topic, or the region of the heading."""
+    if read.named or not read.verdicts:
+        return False
+    if read.places:
+        reader.blocked = True
+        reader.topic = []
+        reader.unattributed.append((read.clause.start, read.clause.end))
+        return True
+    verdicts = current(read.verdicts, read)
+    if not read.clause.first and reader.blocked:
+        return True
+    group = next((g for g in read.groups if g.node and not g.mentions), None)
+    if group is not None and (not reader.topic or reader.region_nodes):
+        nodes = _carried(reader, read) if reader.topic else reader.generic_nodes(group)
+        if nodes:
+            for verdict in verdicts:
+                reader.state(nodes, verdict, read, "nodes of the heading")
+            reader.set_topic(nodes, read)
+            reader.last = [d for m in nodes for d in m.drafts.values()]
+            return True
+    if reader.topic and not reader.blocked:
+        mentions = _carried(reader, read)
+        inside = any(t.kind == "CENTER" or t.text == "内" for t in read.clause.tokens)
+        if reader.largest is not None and inside:
+            mentions = [reader.largest]  # 较大者位于腹膜后，其内见缺损区
+        elif reader.lesion_topic and mentions is reader.topic and read.clause.tokens[0].kind == "LESION":
+            mentions = reader.lesion_topic  # 局部皮肤增厚，结节摄取增高
+        if read.lesion or read.finding:
+            reader.topic_lesion = True
+        vague = read.clause.first and not (read.lesion or any(t.kind == "VERB" for t in read.clause.tokens))
+        for verdict in verdicts:
+            if verdict.activity and vague and not reader.form:
+                continue
+            if verdict.bare and (
+                read.reading.structural
+                or any(d.state is not None for m in mentions for d in m.drafts.values())
+            ):
+                continue
+            reader.state(mentions, verdict, read, "carried")
+        return True
+    if reader.region or not reader.blocked:
+        real = [v for v in verdicts if not v.bare and not (v.activity and not read.lesion)]
+        if real:
+            mention = Mention((), reader.region or ("whole_body",), None, -1, -1, 0, 0)
+            negative = real[0].state is NORMAL
+            if reader.region or negative:
+                for verdict in real:
+                    reader.state([mention], verdict, read, "region of the heading")
+                if reader.region:
+                    return True
+            else:
+                reader.unattributed.append((read.clause.start, read.clause.end))
+        return True
+    reader.unattributed.append((read.clause.start, read.clause.end))
+    return True
+
+
+def _called_physiological(reader: Reader, read: ReadClause) -> bool:
+    """考虑生理性, "likely physiologic": what was said before is normal, unless another cause stands beside it."""
+    reading = read.reading
+    if (
+        not read.named
+        and read.verdicts
+        and "PHYS" in [t.kind for t in read.clause.tokens]
+        and all(v.state is NORMAL for v in read.verdicts)
+    ):
+        kinds = [t.kind for t in read.clause.tokens]
+        if "BENIGN" in kinds and (
+            "AGAINST" in kinds or any(t.concept.alternative for t in read.clause.tokens)
+        ):
+            return True  # "physiological activity versus colitis": the verdict before stands
+    spoken = {o for m in reader.topic for o in m.organs}
+    again = (
+        bool(read.named)
+        and not read.clause.first
+        and all(m.organs and set(m.organs) <= spoken for m in read.named)
+    )
+    if not (reading.called_physiological or (reading.physiological and (not read.named or again))):
+        return False
+    tokens = read.clause.tokens
+    instead = next((i for i, t in enumerate(tokens) if t.kind == "INSTEAD"), len(tokens))
+    kinds = [t.kind for t in tokens[:instead]]
+    other = (
+        any(k == "BENIGN" for k in kinds)
+        or any(t.concept.alternative for t in tokens if t.kind == "JOIN")
+        or "AGAINST" in kinds
+    )
+    doubtful = any(t.text in ("不除外", "待排", "不排除", "可能待排") for t in tokens)
+    if not (other or doubtful):
+        if read.verdicts:
+            read.verdicts = [
+                v if v.state is UptakeState.ABSENT else Verdict(NORMAL, v.first, v.last)
+                for v in read.verdicts
+            ]
+            return False
+        for draft in reader.last:
+            if draft.state in (INCREASED, UptakeState.DECREASED):
+                draft.state, draft.degree, draft.rule = NORMAL, None, "called physiological"
+        if reading.physiological and reader.topic and not any(d.state for d in reader.last):
+            at = next(i for i, t in enumerate(read.clause.tokens) if t.kind == "PHYS")
+            reader.state(_carried(reader, read), Verdict(NORMAL, at, at), read, "called physiological")
+    return not read.verdicts
+
+
+def _suv_only(reader: Reader, read: ReadClause) -> bool:
+    """A lesion with a quoted SUV and no word for its uptake."""
+    if not read.suv or read.verdicts:
+        return False
+    if read.named:
+        lesion = read.lesion or read.finding or (reader.topic_lesion and not read.clause.first)
+        drafts = reader.describe(read.named, read)
+        reader.set_topic(read.named, read)
+        reader.last = drafts
+    elif read.places and not reader.topic:
+        return True
+    else:
+        if reader.blocked:
+            return True
+        mentions = _carried(reader, read) if reader.topic else []
+        group = next((g for g in read.groups if g.node and not g.mentions), None)
+        if not mentions and group is not None:
+            mentions = reader.generic_nodes(group)
+            reader.describe(mentions, read)
+        lesion = reader.topic_lesion or read.lesion
+        if mentions is not reader.topic or not reader.last:
+            drafts = [d for m in mentions for d in m.drafts.values()]
+            opened = [d for d in drafts if d.state is None]
+            reader.last = opened or drafts or reader.last
+        if not reader.last and mentions:
+            reader.last = reader.describe(mentions, read)
+    _by_value(reader, read, lesion)
+    reader.measure(read)
+    return True
+
+
+def _by_value(reader: Reader, read: ReadClause, lesion: bool) -> None:
+    """States what was last spoken of by the SUV alone."""
+    if not read.suv:
+        return  # "SUVmax" without a number
+    sites = load_lexicon().sites
+    value = max(v.value for v in read.suv)
+    for draft in reader.last:
+        if draft.state is None and not draft.region:
+            site = sites[draft.key]
+            if lesion or draft.lesion or site.station or not site.normally:
+                draft.state = INCREASED if value >= SUV_THRESHOLD else NORMAL
+                draft.rule = "SUV only"
+                suv_tokens = [t for t in read.clause.tokens if t.kind == "SUV"]
+                draft.uptake = (suv_tokens[0].start, suv_tokens[-1].end)
+
+
+def _is_open(topic: list[Mention]) -> bool:
+    """The topic is described and still waits for its uptake."""
+    drafts = [d for m in topic for d in m.drafts.values()]
+    return bool(drafts) and all(d.state is None for d in drafts)
+
+
+def _described(reader: Reader, read: ReadClause) -> bool:
+    """A clause about structure: its places become the topic."""
+    if read.named:
+        mentions = with_regions(read.named, read)
+        reader.describe(mentions, read)
+        generic = all(m.regions for m in mentions)
+        if generic and reader.topic and not read.clause.first:
+            return True
+        if (
+            generic
+            and not any(t.kind in ("LESION", "FINDING", "NODE") for t in read.clause.tokens)
+            and not read.clause.first
+        ):
+            return True
+        kinds = {t.kind for t in read.clause.tokens}
+        if not read.clause.first and _is_open(reader.topic):
+            if "SYM" in kinds and not kinds & {"LESION", "FINDING", "NODE"}:
+                return True  # 两侧腭扁桃体对称: a remark, the sentence goes on about its subject
+            if all(m.organs == ("spine",) for m in mentions) and all(
+                m.organs == ("bones",) for m in reader.topic
+            ):
+                mentions = [*reader.topic, *mentions]  # the spine is one of the bones
+        reader.set_topic(mentions, read)
+        reader.last = [d for m in mentions for d in m.drafts.values()]
+        reader.measure(read)
+        return True
+    group = next((g for g in read.groups if g.node and not g.mentions), None)
+    if group is not None and not read.places:
+        nodes = _carried(reader, read) if reader.topic else reader.generic_nodes(group)
+        if nodes and nodes is not reader.topic:
+            reader.describe(nodes, read)
+            reader.set_topic(nodes, read)
+            reader.last = [d for m in nodes for d in m.drafts.values()]
+            return True
+    if (
+        read.places
+        and (read.lesion or not reader.topic)
+        and not any(t.kind in ("MAXIMAL", "LOCATED", "INVOLVE", "WITH_MOST") for t in read.clause.tokens)
+    ):
+        if read.lesion:
+            reader.topic, reader.blocked = [], True
+        return True
+    side = next((g for g in read.groups if g.side and not g.mentions), None)
+    if (
+        side is not None
+        and reader.topic
+        and not read.places
+        and not any(t.kind == "SYM" for t in read.clause.tokens)
+    ):
+        mentions = _carried(reader, read)
+        if mentions is not reader.topic:
+            reader.describe(mentions, read)
+            reader.set_topic(mentions, read)
+            return True
+    if reader.topic and (read.lesion or read.finding):
+        reader.topic_lesion = True
+    for mention in reader.topic:
+        for draft in mention.drafts.values():
+            if draft.state is None:
+                extend(draft, read.clause)
+                draft.lesion |= read.lesion or read.finding
+    reader.measure(read)
+    return True
+
+
+Rule = Callable[[Reader, ReadClause], bool]
+RULES: tuple[tuple[str, Rule], ...] = (
+    ("reference value", _reference_value),
+    ("called physiological", _called_physiological),
+    ("cannot be judged", _uncertain),
+    ("seen earlier", _seen_earlier),
+    ("stated", _stated),
+    ("announced", _announced),
+    ("likewise", _likewise),
+    ("remainder", _remainder),
+    ("carried", _carry),
+    ("SUV only", _suv_only),
+    ("described", _described),
+)
+"""Name and rule, in the order in which they are tried; the first that returns True has decided."""

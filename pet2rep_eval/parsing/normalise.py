@@ -1,7 +1,7 @@
 """Reading order of characters: markup off, widths and variants unified, every character with its origin.
 
-The normalised text holds what the lexicon matches on; each of its characters leads back into the text exactly as it
-was given, so that every span tells the truth.
+The normalised text holds what the lexicon matches on; each of its characters leads back into the text exactly as
+it was given, so that every span tells the truth.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _MARKUP = re.compile(
     r"|(?P<zero>[\u200b-\u200f\u2060\ufeff\u00ad]+)",
     re.DOTALL | re.MULTILINE,
 )
-# Where markup can begin at all: a set of characters, which is searched for much faster than the alternatives above.
+# Where markup can begin at all: a set of characters, searched for much faster than the alternatives above.
 # Marks of lines count behind a line break only, a hyphen also between letters.
 _MARKUP_START = re.compile(
     r"[<【\"'&\\`*_~ \t\r\n\f\v\u00a0\u2000-\u200f\u2028\u2029\u2060\u3000\ufeff\u00ad\-+\d=|\#]"

@@ -16,6 +16,7 @@ from benchmarks.measure import Row
 PARTS = {
     "parsing": "benchmarks.parsing",
     "nlg": "benchmarks.nlg",
+    "comparison": "benchmarks.comparison",
     "commands": "benchmarks.commands",
     "inference": "benchmarks.inference",
 }

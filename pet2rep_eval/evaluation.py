@@ -167,6 +167,19 @@ class Evaluator:
             resampling=self.resampling,
         )
 
+    def is_cached(self, system: AlignedSystem) -> bool:
+        """Whether the statistics of all studies of *system* are in the cache."""
+        if self._memo is None:
+            return False
+        return all(
+            self._memo.get(
+                PreparedText(pair.prediction if pair.outcome is Outcome.SCORED else "", cache=self.cache),
+                self.all_references[pair.study_id][: 1 if self.policy == "first" else None],
+            )
+            is not None
+            for pair in system.pairs
+        )
+
     def _prepare(self, texts: Iterable[str]) -> list[PreparedText]:
         """Equal texts are prepared once: a template copier writes the same report every time."""
         known: dict[str, PreparedText] = {}

@@ -12,8 +12,11 @@ bootstrap: Koehn 2004, made two-sided. p = (c + 1) / (trials + 1), never 0.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +35,8 @@ EXACT_UP_TO = 12
 """With that many studies or fewer, all 2ⁿ exchanges are tried and p is exact."""
 _CELLS = 1 << 22
 """Counts held at once: 32 MB."""
+_TRIALS_AT_ONCE = 1000
+"""Trials of a randomisation test in one block, so that two cores have something to share."""
 _TOLERANCE = 1e-12
 """Differences that are equal but for the order of additions count as equal."""
 
@@ -169,7 +174,7 @@ def exchanges(n: int, trials: int, seed: int) -> tuple[Iterator[FloatArray], int
 
     def draw() -> Iterator[FloatArray]:
         rng = np.random.default_rng(seed)
-        step = max(1, _CELLS // n)
+        step = max(1, min(_TRIALS_AT_ONCE, _CELLS // n))
         for start in range(0, trials, step):
             rows = min(step, trials - start)
             bits = np.unpackbits(
@@ -204,8 +209,11 @@ def randomisation_tests(
     extreme = {name: np.zeros(len(pairs), dtype=np.int64) for name in values}
     flat = stacked.transpose(1, 0, 2).reshape(n, systems * width)
     blocks, count, exact = exchanges(n, trials, seed)
-    group = max(1, _CELLS // (8 * width * min(count, max(1, _CELLS // n))))
-    for block in blocks:
+    rows = min(count, max(1, _TRIALS_AT_ONCE, 1 << n if exact else 0))
+    group = max(1, _CELLS // (8 * width * rows))
+
+    def count_extreme(block: FloatArray) -> dict[str, NDArray[np.int64]]:
+        found = {name: np.zeros(len(pairs), dtype=np.int64) for name in values}
         moved = (block @ flat).reshape(len(block), systems, width)
         for start in range(0, len(pairs), group):
             part = slice(start, start + group)
@@ -214,7 +222,16 @@ def randomisation_tests(
             ours, theirs = aggregate(totals[i] + shift), aggregate(totals[j] - shift)
             for name in values:
                 far = np.abs(ours[name] - theirs[name]) >= limits[name][part]
-                extreme[name][part] += np.count_nonzero(far, axis=0)
+                found[name][part] = np.count_nonzero(far, axis=0)
+        return found
+
+    # numpy works on both cores from threads, and the order of the blocks does not matter.
+    threads = min(4, os.cpu_count() or 1)
+    with ThreadPoolExecutor(threads) as pool:
+        while batch := list(islice(blocks, threads)):
+            for counted in pool.map(count_extreme, batch):
+                for name, counts in counted.items():
+                    extreme[name] += counts
     return [
         {
             name: PairedTest(

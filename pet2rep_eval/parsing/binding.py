@@ -36,7 +36,7 @@ def bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention]
     """The mentions of the clause that a verdict is about, and how they are bound."""
     tokens = read.clause.tokens
     verdicts = read.verdicts
-    earlier = verdicts[index - 1].last if index else -1
+    earlier = max((v.last for v in verdicts[:index] if v.prior is verdict.prior), default=-1)
     later = verdicts[index + 1].first if index + 1 < len(verdicts) else len(tokens)
     chinese = tokens[verdict.last].chinese
     before = [m for m in read.named if m.last < verdict.first and m.first > earlier] or []

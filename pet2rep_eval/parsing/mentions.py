@@ -121,7 +121,8 @@ class _GroupReader:
                 self.place_before |= token.concept.before
                 if not token.concept.before:
                     for mention in self.run[-1:] if token.chinese else self.run:
-                        mention.place = True
+                        # around a bone or a prosthesis is still of the bone
+                        mention.place = not (token.text == "周围" and mention.organs == ("bones",))
             elif kind == "NODE":
                 self._node(i)
             elif kind == "LESION":

@@ -356,10 +356,11 @@ def _called_physiological(reader: Reader, read: ReadClause) -> bool:
                 for v in read.verdicts
             ]
             return False
-        for draft in reader.last:
+        same = [d for d in reader.drafts[-8:] if d.key in spoken and d.sentence == reader.sentence]
+        for draft in [*reader.last, *same]:
             if draft.state in (INCREASED, UptakeState.DECREASED):
                 draft.state, draft.degree, draft.rule = NORMAL, None, "called physiological"
-        if reading.physiological and reader.topic and not any(d.state for d in reader.last):
+        if reading.physiological and reader.topic and not any(d.state for d in [*reader.last, *same]):
             at = next(i for i, t in enumerate(read.clause.tokens) if t.kind == "PHYS")
             reader.state(_carried(reader, read), Verdict(NORMAL, at, at), read, "called physiological")
     return not read.verdicts

@@ -111,7 +111,20 @@ class Modifiers(Comparisons):
         if self.open is not None and not self.open.used:
             self.open.focal = True
 
+    def _spread_of_hot(self, i: int, token: Token) -> bool:
+        """皮层浓聚对称, 心肌浓聚不均匀: how the tracer is spread, in an organ that normally shows it."""
+        last = self.out.verdicts[-1] if self.out.verdicts else None
+        if last is None or last.last != i - 1 or last.negated or last.degree or not token.chinese:
+            return False
+        before = self.tokens[i - 1]
+        if before.kind != "HOT" or not before.concept.noun or last.state is not INCREASED:
+            return False
+        last.activity, last.last = True, i
+        return True
+
     def on_uneven(self, i: int, token: Token) -> None:
+        if self._spread_of_hot(i, token):
+            return
         if self.open is not None and not self.open.used:
             self.open.spread = True
             self.open.uneven = token.kind == "UNEVEN"
@@ -120,6 +133,8 @@ class Modifiers(Comparisons):
         self.on_uneven(i, token)
 
     def on_sym(self, i: int, token: Token) -> None:
+        if self._spread_of_hot(i, token):
+            return
         if self.open is not None and not self.open.used and "cue" in self.nouns:
             self.open.spread = True
         elif self.pending is None and self._next_kind(i) in (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -43,6 +42,14 @@ _PATTERNS = re.compile(
     rf"(?P<SUV>{SUV})|(?P<SIZE>{SIZE})|(?P<SPINE>{_SPINE})|(?P<LEVEL>{_LEVEL})|(?P<STATION>{_STATION})"
     r"|(?P<STOP>[。;!?]+|\.(?=\s|$|[^\d\s])(?!\w\.))|(?P<COMMA>,)|(?P<COLON>:)|(?P<OPEN>\()|(?P<CLOSE>\))",
 )
+# Where a pattern can begin at all: one set of characters, searched for much faster than the alternatives above,
+# and for letters and digits what must stand beside them.
+_PATTERN_START = re.compile(
+    r"[,:()。;!?.\d延最平峰标放第颈胸腰骶ⅰ-ⅶdemapsctliv]"
+    r"(?:(?<=[,:()。;!?.第ⅰ-ⅶ])|(?<=\d)(?<![a-z0-9.]\d)|(?<=[颈胸腰骶])(?=[1-9])|(?<=延)(?=迟)|(?<=最)(?=[大高])|(?<=平)(?=均)"
+    r"|(?<=峰)(?=值)|(?<=标)(?=准)|(?<=放)(?=射性指数)|(?<=d)(?=elayed)|(?<=e)(?=arly)|(?<=m)(?=ax|ean)|(?<=a)(?=verage)"
+    r"|(?<=p)(?=eak)|(?<=s)(?=tandard|uv|[1-5])|(?<=[ctl])(?=[1-9])|(?<=[iv])(?=[iv]{0,3}[ab]?[、/,及和区-]))"
+)
 _ABBREVIATION = re.compile(
     r"(?:\b(?:dr|mr|mrs|ms|fig|no|approx|vs|e\.g|i\.e|cf|st|ca|dept|prof|img|im|ser|inc|resp|incl|max|min|avg|[a-z]))$"
 )
@@ -65,13 +72,47 @@ _PREDICATES = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Vocabulary:
+    """The phrases of the lexicon, by the index that the automata give them."""
+
+    longest: Any
+    """Automaton of the leftmost-longest phrases."""
+    all: Any
+    """Automaton of all phrases, overlapping ones too."""
+    words: list[str]
+    concepts: list[Concept]
+    kinds: list[str]
+    chinese: list[bool]
+    edges: list[tuple[bool, bool] | None]
+    """Whether the first and the last character are of an ASCII word; None where neither is."""
+    unsettled: list[bool]
+    """What only looks like a word in some places, see :func:`_settle`."""
+    size: int
+    """Characters of the longest phrase."""
+
+
 @lru_cache(maxsize=1)
-def _automaton() -> tuple[Any, list[str], list[Concept], list[bool]]:
-    from ahocorasick_rs import AhoCorasick
+def _vocabulary() -> _Vocabulary:
+    from ahocorasick_rs import AhoCorasick, MatchKind
 
     phrases = load_lexicon().phrases
-    words = list(phrases)
-    return AhoCorasick(words), words, list(phrases.values()), [_HAN.search(w) is not None for w in words]
+    words, concepts = list(phrases), list(phrases.values())
+    edges = [(w[0] in _ASCII_WORD, w[-1] in _ASCII_WORD) for w in words]
+    return _Vocabulary(
+        AhoCorasick(words, matchkind=MatchKind.LeftmostLongest),
+        AhoCorasick(words),
+        words,
+        concepts,
+        [c.kind for c in concepts],
+        [_HAN.search(w) is not None for w in words],
+        [e if e[0] or e[1] else None for e in edges],
+        [
+            c.kind == "IGNORE" or w in _LOCATING or (len(w) == 1 and c.kind in _SHORT_KINDS)
+            for w, c in phrases.items()
+        ],
+        max(map(len, words)),
+    )
 
 
 @lru_cache(maxsize=1)
@@ -91,102 +132,151 @@ def _meant(word: str) -> str | None:
     return found[0] if found and found[0][0] == word[0] else None
 
 
-def _phrases(text: str) -> Iterable[tuple[int, int, int]]:
-    """Leftmost-longest phrases that stand as words of their own: start, end, index."""
-    automaton, words, _, _chinese = _automaton()
-    matches = automaton.find_matches_as_indexes(text, overlapping=True)
-    matches.sort(key=lambda m: (m[1], -m[2]))
-    position, size = 0, len(text)
-    for index, start, end in matches:
-        if start < position:
+def _phrases(text: str) -> list[tuple[int, int, int]]:
+    """Leftmost-longest phrases that stand as words of their own: index, start, end.
+
+    The automaton knows nothing of words. Where it finds a phrase inside a longer word ("is" in "thickness"), the next
+    best phrases around that place are sought among the overlapping ones, until both agree again.
+    """
+    vocabulary = _vocabulary()
+    edges = vocabulary.edges
+    size = len(text)
+
+    def whole(index: int, start: int, end: int) -> bool:
+        edge = edges[index]
+        return edge is None or not (
+            (edge[0] and start and text[start - 1] in _ASCII_WORD)
+            or (edge[1] and end < size and text[end] in _ASCII_WORD)
+        )
+
+    matches: list[tuple[int, int, int]] = vocabulary.longest.find_matches_as_indexes(text)
+    found: list[tuple[int, int, int]] = []
+    position = 0
+    for match in matches:
+        index, start, end = match
+        if start >= position and (edges[index] is None or whole(index, start, end)):
+            found.append(match)
+            position = end
             continue
-        first, final = words[index][0], words[index][-1]
-        if first in _ASCII_WORD and start and text[start - 1] in _ASCII_WORD:
+        if end <= position:
             continue
-        if final in _ASCII_WORD and end < size and text[end] in _ASCII_WORD:
-            continue
-        yield start, end, index
-        position = end
+        low = max(start, position)
+        piece = text[low : end + vocabulary.size]
+        inner = [
+            (low + s, -low - e, i)
+            for i, s, e in vocabulary.all.find_matches_as_indexes(piece, overlapping=True)
+            if low + s < end
+        ]
+        inner.sort()
+        position = low
+        for s, e, i in inner:
+            if s >= position and whole(i, s, -e):
+                found.append((i, s, -e))
+                position = -e
+    return found
 
 
 def _is_stop(text: str, start: int) -> bool:
     return text[start] != "." or not _ABBREVIATION.search(text, max(0, start - 6), start)
 
 
+def _special(text: str) -> list[tuple[int, int, str]]:
+    """Measures, numbered places and punctuation: start, end, kind."""
+    found: list[tuple[int, int, str]] = []
+    match_at = _PATTERNS.match
+    position = 0
+    for candidate in _PATTERN_START.finditer(text):
+        start = candidate.start()
+        if start < position:
+            continue
+        kind = _SINGLE.get(text[start])
+        if kind is not None:
+            position = start + 1
+            found.append((start, position, kind))
+            continue
+        match = match_at(text, start)
+        if match is not None:
+            position = match.end()
+            kind = match.lastgroup or ""
+            if kind != "STOP" or _is_stop(text, start):
+                found.append((start, position, kind))
+    return found
+
+
+_SINGLE = {",": "COMMA", ":": "COLON", "(": "OPEN", ")": "CLOSE"}
+_NUMBERED = {"SPINE": _SPINE_CONCEPT, "LEVEL": _LEVEL_CONCEPT, "STATION": _STATION_CONCEPT}
+
+
 def tokenise(normalised: Normalised) -> list[Token]:
     """All tokens of a text, in order, without overlap. Parentheses are marked on the tokens and left out."""
     text = normalised.text
-    _, words, concepts, chinese = _automaton()
-    special: list[tuple[int, int, str]] = []
-    for match in _PATTERNS.finditer(text):
-        kind = match.lastgroup or ""
-        if kind != "STOP" or _is_stop(text, match.start()):
-            special.append((match.start(), match.end(), kind))
-    found = [(s, e, i) for s, e, i in _phrases(text)]
+    vocabulary = _vocabulary()
+    words, concepts, kinds = vocabulary.words, vocabulary.concepts, vocabulary.kinds
+    chinese, unsettled = vocabulary.chinese, vocabulary.unsettled
+    size = len(text)
     tokens: list[Token] = []
-    a = b = 0
+    append = tokens.append
+    gaps: list[tuple[int, int]] = []
+    doubtful: list[int] = []
     position, depth = 0, 0
-    while a < len(special) or b < len(found):
-        if b >= len(found) or (a < len(special) and _first(special[a], found[b], concepts)):
-            start, end, kind = special[a]
-            a += 1
-            if start < position:
-                continue
-            if kind == "OPEN":
+    paren = False
+    special = iter(_special(text))
+    nothing = (size + 1, size + 1, "")
+    at, until, kind = next(special, nothing)
+    phrases = _phrases(text)
+    phrases.append((-1, size + 1, 0))
+    for index, start, end in phrases:
+        # a pattern wins over the phrase: the earlier, then the longer
+        while at < start or (at == start and until >= end and kind):
+            if at >= position and kind == "OPEN":
                 depth = min(depth + 1, 3)
-                continue
-            if kind == "CLOSE":
+                paren = True
+            elif at >= position and kind == "CLOSE":
                 depth = max(depth - 1, 0)
-                continue
-            if kind == "STOP" and text[start] != ";":
-                depth = 0
-            concept = {"SPINE": _SPINE_CONCEPT, "LEVEL": _LEVEL_CONCEPT, "STATION": _STATION_CONCEPT}.get(
-                kind
-            )
-            piece = text[start:end]
-            tokens.append(
-                Token(
-                    concept.kind if concept else kind,
-                    concept or _BARE[kind],
-                    start,
-                    end,
-                    piece,
-                    not piece.isascii(),
-                    depth > 0,
-                )
-            )
-        else:
-            start, end, index = found[b]
-            b += 1
-            if start < position:
-                continue
-            concept = concepts[index]
-            tokens.append(Token(concept.kind, concept, start, end, words[index], chinese[index], depth > 0))
+                paren = depth > 0
+            elif at >= position:
+                if at - position >= 8:
+                    gaps.append((position, at))
+                piece = text[at:until]
+                if kind == "STOP" and piece[0] != ";":
+                    depth, paren = 0, False
+                concept = _NUMBERED.get(kind)
+                if concept is None:
+                    append(Token(kind, _BARE[kind], at, until, piece, not piece.isascii(), paren))
+                else:
+                    append(Token(concept.kind, concept, at, until, piece, not piece.isascii(), paren))
+                position = until
+            at, until, kind = next(special, nothing)
+        if start < position or index < 0:
+            continue
+        if start - position >= 8:
+            gaps.append((position, start))
+        if unsettled[index]:
+            doubtful.append(len(tokens))
+        append(Token(kinds[index], concepts[index], start, end, words[index], chinese[index], paren))
         position = end
-    return _settle(_with_misspelt(tokens, text), text)
-
-
-def _first(special: tuple[int, int, str], found: tuple[int, int, int], concepts: list[Concept]) -> bool:
-    """Whether the pattern wins over the phrase: the earlier, then the longer."""
-    return (special[0], -special[1]) <= (found[0], -found[1])
+    if size - position >= 8:
+        gaps.append((position, size))
+    added = _misspelt(gaps, text)
+    if added:
+        tokens = sorted([*tokens, *added], key=lambda t: t.start)
+        doubtful = list(range(len(tokens)))
+    return _settle(tokens, doubtful) if doubtful else tokens
 
 
 _BARE = {k: Concept(k.lower(), k) for k in ("SUV", "SIZE", "STOP", "COMMA", "COLON", "OPEN", "CLOSE")}
 
 
-def _with_misspelt(tokens: list[Token], text: str) -> list[Token]:
-    """Adds tokens for long English words that the lexicon knows under another spelling."""
+def _misspelt(gaps: list[tuple[int, int]], text: str) -> list[Token]:
+    """Tokens for long English words between the phrases that the lexicon knows under another spelling."""
     added: list[Token] = []
-    position = 0
-    for start, end in [*((t.start, t.end) for t in tokens), (len(text), len(text))]:
-        if start - position >= 8:
-            for match in _WORD.finditer(text, position, start):
-                meant = _meant(match.group())
-                if meant:
-                    concept = load_lexicon().phrases[meant]
-                    added.append(Token(concept.kind, concept, match.start(), match.end(), meant, False))
-        position = end
-    return sorted([*tokens, *added], key=lambda t: t.start) if added else tokens
+    for start, end in gaps:
+        for match in _WORD.finditer(text, start, end):
+            meant = _meant(match.group())
+            if meant:
+                concept = load_lexicon().phrases[meant]
+                added.append(Token(concept.kind, concept, match.start(), match.end(), meant, False))
+    return added
 
 
 _LOCATING = frozenset({"lower", "low", "high", "higher", "less"})
@@ -194,42 +284,44 @@ _LOCATING = frozenset({"lower", "low", "high", "higher", "less"})
 _NAMES = frozenset({"SITE", "REGION", "SIDE", "PART", "NODE", "HILUM"})
 
 
-def _settle(tokens: list[Token], text: str) -> list[Token]:
-    """Drops what only looks like a word: phrases to ignore, and one-character Chinese words out of their place."""
-    kept: list[Token] = []
-    for i, token in enumerate(tokens):
-        if token.kind == "IGNORE":
-            continue
-        if (
-            token.text in _LOCATING
-            and i + 1 < len(tokens)
-            and tokens[i + 1].kind in _NAMES
-            and tokens[i + 1].start - token.end <= 1
-        ):
-            continue
-        if (
-            token.chinese
-            and token.end - token.start == 1
-            and token.kind in ("UP", "DOWN", "NEG", "SIDE", "PRIOR", "DEG", "PRESENT", "UP")
-        ):
-            before = tokens[i - 1] if i else None
-            after = tokens[i + 1] if i + 1 < len(tokens) else None
-            joined_before = before is not None and before.end == token.start
-            joined_after = after is not None and after.start - token.end <= (
-                2 if token.kind in ("NEG",) else 0
-            )
-            if token.kind in ("UP", "DOWN"):
-                good = (joined_before and before is not None and before.kind in _PREDICATES) or (
-                    joined_after and after is not None and after.kind in ("CUE", "HOT")
-                )
-                if not good:
-                    continue
-            elif not joined_after and not (
-                token.kind == "SIDE" and before is not None and before.kind in ("BUT", "COMMA", "STOP")
-            ):
-                continue
-        kept.append(token)
-    return kept
+_SHORT_KINDS = frozenset({"UP", "DOWN", "NEG", "SIDE", "PRIOR", "DEG", "PRESENT"})
+
+
+def _settle(tokens: list[Token], doubtful: list[int]) -> list[Token]:
+    """Drops what only looks like a word: phrases to ignore, and one-character Chinese words out of their place.
+
+    *doubtful* are the indices of the tokens to look at.
+    """
+    dropped = {i for i in doubtful if not _stands(tokens, i)}
+    return [t for i, t in enumerate(tokens) if i not in dropped] if dropped else tokens
+
+
+def _stands(tokens: list[Token], i: int) -> bool:
+    """Whether a token stands where it is a word of its own."""
+    token = tokens[i]
+    if token.kind == "IGNORE":
+        return False
+    after = tokens[i + 1] if i + 1 < len(tokens) else None
+    if (
+        token.text in _LOCATING
+        and after is not None
+        and after.kind in _NAMES
+        and after.start - token.end <= 1
+    ):
+        return False
+    if not token.chinese or token.end - token.start != 1 or token.kind not in _SHORT_KINDS:
+        return True
+    before = tokens[i - 1] if i else None
+    joined_after = after is not None and after.start - token.end <= (2 if token.kind == "NEG" else 0)
+    if token.kind in ("UP", "DOWN"):
+        joined_before = before is not None and before.end == token.start
+        return bool(
+            (joined_before and before is not None and before.kind in _PREDICATES)
+            or (joined_after and after is not None and after.kind in ("CUE", "HOT"))
+        )
+    return joined_after or (
+        token.kind == "SIDE" and before is not None and before.kind in ("BUT", "COMMA", "STOP")
+    )
 
 
 def comma_between(start: int, end: int) -> Token:

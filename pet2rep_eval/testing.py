@@ -166,7 +166,8 @@ class GeneratedReport:
 def organ_phrases(language: str) -> Mapping[str, tuple[str, ...]]:
     """Organ key → its names in ``zh`` or ``en``, without a side in them and meaning this organ alone.
 
-    Left out are organs that only CT can judge, and names that mean another organ where a mass is spoken of.
+    Left out are organs that only CT can judge, and names that mean another organ where a mass is spoken of, or
+    where they are said to be normal.
     """
     lexicon = load_lexicon()
     found: dict[str, tuple[str, ...]] = {}
@@ -174,7 +175,7 @@ def organ_phrases(language: str) -> Mapping[str, tuple[str, ...]]:
         for phrase in phrases[language]:
             concept = lexicon.phrases[phrase.lower()]
             plain = concept.kind == "SITE" and len(concept.organs) == 1
-            if not plain or concept.side or concept.mass or concept.heading_only:
+            if not plain or concept.side or concept.mass or concept.heading_only or concept.negated:
                 continue
             organ = concept.organs[0]
             if not lexicon.sites[organ].ct_only:

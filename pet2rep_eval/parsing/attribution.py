@@ -64,7 +64,7 @@ class Reader:
     def _settle_earlier(self) -> None:
         """An uptake seen earlier, of which the sentence says nothing new, persists."""
         for draft, verdict, span in self.earlier:
-            if draft.state is None:
+            if draft.state is None and not self.change:
                 draft.state, draft.uptake, draft.rule = verdict.state, span, "seen earlier"
         self.earlier = []
 
@@ -382,6 +382,15 @@ class Reader:
                 ):
                     continue
                 side = common.get(key, mention.side)
+                if rule == "carried" and not verdict.spread and side is not None:
+                    for said in self.drafts[-6:]:
+                        if (
+                            said.key == key
+                            and said.spread
+                            and said.sentence == self.sentence
+                            and said.side in (None, "bilateral")
+                        ):
+                            said.state = None  # 分布不对称，左侧增高
                 if (key, side) in done:
                     mention.drafts[key] = done[key, side]
                     continue

@@ -260,6 +260,11 @@ def _uncertain(reader: Reader, read: ReadClause) -> bool:
     return True
 
 
+def _about_nodes(topic: list[Mention]) -> bool:
+    sites = load_lexicon().sites
+    return all(m.node or (bool(m.organs) and all(sites[o].station for o in m.organs)) for m in topic)
+
+
 def _carry(reader: Reader, read: ReadClause) -> bool:
     """A verdict in a clause without a place of its own: the topic, or the region of the heading."""
     if read.named or not read.verdicts:
@@ -281,10 +286,19 @@ def _carry(reader: Reader, read: ReadClause) -> bool:
             reader.set_topic(nodes, read)
             reader.last = [d for m in nodes for d in m.drafts.values()]
             return True
+    if (
+        group is not None
+        and read.clause.first
+        and reader.topic
+        and _carried(reader, read) is reader.topic
+        and not _about_nodes(reader.topic)
+    ):
+        reader.unattributed.append((read.clause.start, read.clause.end))
+        return True  # nodes of no known station are not about the organ before
     if reader.topic and not reader.blocked:
         mentions = _carried(reader, read)
         inside = any(t.kind == "CENTER" or t.text == "内" for t in read.clause.tokens)
-        if reader.largest is not None and inside:
+        if reader.largest is not None and inside and any(reader.largest is m for m in reader.topic):
             mentions = [reader.largest]  # 较大者位于腹膜后，其内见缺损区
         elif reader.lesion_topic and mentions is reader.topic and read.clause.tokens[0].kind == "LESION":
             mentions = reader.lesion_topic  # 局部皮肤增厚，结节摄取增高

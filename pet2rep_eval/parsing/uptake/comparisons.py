@@ -45,6 +45,8 @@ class Comparisons(Directions):
                     self._conclude(self._compared("against", i, state, i), i, negated, degree)
 
     def _compare(self, kind: str, i: int) -> None:
+        if self._next_kind(i) == "SIZE":
+            return  # 短径均小于10mm
         target = self._target(i)
         if self.tokens[i].chinese:
             target = self._target_before(i) or target

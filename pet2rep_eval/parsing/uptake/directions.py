@@ -93,6 +93,10 @@ class Directions(Targets):
     def _direct(self, i: int, token: Token) -> None:
         state = _DIRECT[token.kind]
         noun = token.concept.noun
+        if token.text == "positive" and not any(
+            t.kind in ("LESION", "NODE", "SITE", "CUE", "REGION", "PART", "SUV") for t in self.tokens
+        ):
+            return  # "serology was positive"
         if self.contrast and not (
             self.open is not None or self.out.cue or any(w in token.text for w in _TRACER_WORDS)
         ):

@@ -108,7 +108,7 @@ class Modifiers(Comparisons):
 
     def on_focal(self, i: int, token: Token) -> None:
         self.focal = i
-        if self.open is not None and not self.open.used:
+        if self.open is not None and not self.open.used and self.neg is None:
             self.open.focal = True
 
     def _spread_of_hot(self, i: int, token: Token) -> bool:

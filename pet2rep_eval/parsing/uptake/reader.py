@@ -78,6 +78,8 @@ class Reader(Nouns):
             self.out.uncertain = True
         if self.no_new:
             self.out.verdicts = [v for v in self.out.verdicts if not v.negated]
+        if any(t.kind == "MODALITY" for t in self.tokens) and not self.out.cue:
+            self.out.verdicts = [v for v in self.out.verdicts if not v.bare]
         self.out.contrast = self.contrast
         return self.out
 
@@ -100,7 +102,7 @@ class Reader(Nouns):
                 last.last = max(last.last, at)
             elif state is NORMAL:
                 self._emit(NORMAL, at, at, False, bare=True)
-            elif self.form and not self.out.structural:
+            elif self.form and not self.out.structural and "缺如" not in self.tokens[at].text:
                 self._emit(state, at, at, negated, degree=degree)
             elif negated and self.out.structural is False and state is INCREASED and self.tokens[at].chinese:
                 self._emit(NORMAL, at, at, False, bare=True)

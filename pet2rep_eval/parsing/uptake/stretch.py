@@ -122,6 +122,8 @@ class Stretch:
             verdict.negated = verdict.no_uptake = True
         elif opened.physiological or (opened.symmetric and not opened.focal and not opened.abnormal):
             self._emit(NORMAL, first, last, False)
+        elif opened.degree == "mild" and self.tokens[last].text == "显影" and not opened.abnormal:
+            self._emit(INCREASED, first, last, False, degree=opened.degree).activity = True
         elif opened.abnormal or opened.degree or (opened.focal and not opened.uneven):
             self._emit(INCREASED, first, last, False, degree=opened.degree)
         elif opened.spread or (opened.focal and opened.uneven) or self.tokens[last].text == "显影":

@@ -48,14 +48,45 @@ def _parser() -> Lark:
     )
 
 
-@lru_cache(maxsize=65_536)
-def _chunks_of(kinds: tuple[str, ...]) -> tuple[Chunk, ...]:
+@lru_cache(maxsize=1)
+def _classes() -> dict[str, str]:
+    """Every terminal of the grammar → one that stands for all that the grammar treats alike; none for a word."""
+    classes = {s.name: "" for rule in _parser().rules for s in rule.expansion if s.is_term}
+    classes |= {"LIST": "LIST", "COORD": "COORD"}
+    return classes | dict.fromkeys(ELEMENTS, "SITE") | dict.fromkeys(TERMS, "CUE")
+
+
+@lru_cache(maxsize=8192)
+def _stretch(kinds: tuple[str, ...]) -> tuple[tuple[str, int, int], ...]:
+    """Rule and range of the chunks of a stretch without single words."""
     tree = _parser().parse(kinds)
     return tuple(
-        Chunk(str(child.data), child.meta.start_pos, child.meta.end_pos)
+        (str(child.data), child.meta.start_pos, child.meta.end_pos)
         for child in tree.children
         if isinstance(child, Tree)
     )
+
+
+@lru_cache(maxsize=65_536)
+def _chunks_of(kinds: tuple[str, ...]) -> tuple[Chunk, ...]:
+    # single words part the clause, so that few different stretches are ever parsed
+    classes = _classes()
+    found: list[Chunk] = []
+    stretch: list[str] = []
+    for index, kind in enumerate([*kinds, ""]):
+        alike = classes[kind] if kind else ""
+        if alike:
+            stretch.append(alike)
+            continue
+        if stretch:
+            begin = index - len(stretch)
+            found += [
+                Chunk(rule, begin + start, begin + end) for rule, start, end in _stretch(tuple(stretch))
+            ]
+            stretch = []
+        if kind:
+            found.append(Chunk("word", index, index + 1))
+    return tuple(found)
 
 
 _LONGEST = 400

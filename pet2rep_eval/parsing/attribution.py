@@ -388,7 +388,7 @@ class Reader:
                             said.key == key
                             and said.spread
                             and said.sentence == self.sentence
-                            and said.side in (None, "bilateral")
+                            and said.mention == (mention.start, mention.end)
                         ):
                             said.state = None  # 分布不对称，左侧增高
                 if (key, side) in done:

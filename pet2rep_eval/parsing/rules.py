@@ -350,6 +350,7 @@ def _called_physiological(reader: Reader, read: ReadClause) -> bool:
     again = (
         bool(read.named)
         and not read.clause.first
+        and not read.rest
         and all(m.organs and set(m.organs) <= spoken for m in read.named)
     )
     if not (reading.called_physiological or (reading.physiological and (not read.named or again))):

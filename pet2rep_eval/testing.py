@@ -16,6 +16,7 @@ The organs and their names come from the lexicons, the sentences are this module
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -162,12 +163,19 @@ class GeneratedReport:
         return found
 
 
+_CONTEXTUAL = re.compile(
+    r"^\d|\d$|(?:^|\s)[a-z]$|'s$|^level |[a-z](?:al|ic|ar|ary|ous|eal|ian)$", re.IGNORECASE
+)
+"""Names that need their context: station numbers, single letters, and English adjectives, which in a list go with
+the noun behind it."""
+
+
 @cache
 def organ_phrases(language: str) -> Mapping[str, tuple[str, ...]]:
     """Organ key → its names in ``zh`` or ``en``, without a side in them and meaning this organ alone.
 
-    Left out are organs that only CT can judge, and names that mean another organ where a mass is spoken of, or
-    where they are said to be normal.
+    Left out are organs that only CT can judge, names that mean another organ where a mass is spoken of or where
+    they are said to be normal, and names that need their context.
     """
     lexicon = load_lexicon()
     found: dict[str, tuple[str, ...]] = {}
@@ -178,6 +186,8 @@ def organ_phrases(language: str) -> Mapping[str, tuple[str, ...]]:
             if not plain or concept.side or concept.mass or concept.heading_only or concept.negated:
                 continue
             organ = concept.organs[0]
+            if _CONTEXTUAL.search(phrase):
+                continue
             if not lexicon.sites[organ].ct_only:
                 found[organ] = (*found.get(organ, ()), phrase)
     return {organ: found[organ] for organ in lexicon.sites if organ in found}

@@ -13,7 +13,7 @@ from spacy.tokens import Doc
 from pet2rep_eval.parsing import parse_report
 from tests.corpus import CORPUS, load_cases
 
-ZH = "检查所见：肝右叶见低密度灶， 伴FDG摄取增高，SUVmax 5.6。\n脾  未见异常代谢。颈部未见异常代谢。影像诊断：肝高代谢灶。"
+ZH = "检查所见：肝右叶见低密度灶， 伴FDG摄取增高，SUVmax 5.6。\n脾  未见异常代谢。颈部未见异常代谢。诊断：肝高代谢灶。"
 EN = "FINDINGS: The liver shows a lesion with increased uptake.  The spleen is not FDG-avid.\nIMPRESSION: Liver lesion."
 
 

@@ -86,6 +86,10 @@ def _is_station(mention: Mention) -> bool:
     return bool(mention.organs) and all(sites[o].station for o in mention.organs)
 
 
+_COMPARTMENTS = frozenset(
+    "peritoneum_mesentery pleura nasopharynx great_vessels muscles_soft_tissue esophagus stomach biliary_tract".split()
+)
+"""What in a list of nodal stations is a place of nodes: 纵隔、肠系膜及腋窝淋巴结. A liver or spleen in such a list is itself."""
 _FAT = re.compile(r"脂肪|\bfat\b|adipose")
 _NODE_WORD = re.compile(r"淋巴结$|\bnod(?:es?|al)\b|adenopathy")
 
@@ -269,7 +273,7 @@ class _GroupReader:
                 or mention.regions
                 or mention.place
                 or named
-                or (stations and mention.organs != ("salivary_glands",))
+                or (stations and not _COMPARTMENTS.isdisjoint(mention.organs))
             ):
                 if stations and not mention.nodes and mention.organs:
                     self.group.mentions.remove(mention)
@@ -320,7 +324,7 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
                     mention.regions
                     or mention.place
                     or _is_station(mention)
-                    or (stations and mention.organs != ("salivary_glands",))
+                    or (stations and not _COMPARTMENTS.isdisjoint(mention.organs))
                 ):
                     if mention.nodes:
                         _to_nodes(mention)

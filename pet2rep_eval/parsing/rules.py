@@ -74,8 +74,9 @@ def _seen_earlier(reader: Reader, read: ReadClause) -> bool:
 
 def _stated(reader: Reader, read: ReadClause) -> bool:
     """A verdict about a place that the clause names."""
-    if read.named and read.reading.physiological and not read.verdicts:
-        at = next(i for i, t in enumerate(read.clause.tokens) if t.kind == "PHYS")
+    excreted = read.reading.called_physiological and any(t.kind == "URINE" for t in read.clause.tokens)
+    if read.named and (read.reading.physiological or excreted) and not read.verdicts:
+        at = next(i for i, t in enumerate(read.clause.tokens) if t.kind in ("PHYS", "URINE"))
         read.verdicts.append(Verdict(NORMAL, at, at))
     if not read.named or not read.verdicts:
         return False
@@ -86,7 +87,8 @@ def _stated(reader: Reader, read: ReadClause) -> bool:
     for verdict in verdicts:
         mentions, how = bound(read, verdict, all_verdicts.index(verdict))
         if not mentions:
-            mentions = shared or (read.named if not reader.topic else [])
+            ahead = [m for m in read.named if m.first > verdict.last] if read.clause.first else []
+            mentions = shared or ahead or (read.named if not reader.topic else [])
             if not mentions:
                 if reader.topic and not reader.blocked:
                     reader.state(_carried(reader, read), verdict, read, "carried")

@@ -318,4 +318,6 @@ class Directions(Targets):
 
     def on_verdict(self, i: int, token: Token) -> None:
         assert token.concept.state is not None
+        if i and self.tokens[i - 1].kind in ("AGAINST", "CHANGE", "PRIOR"):
+            return  # "compared with Deauville 5 at baseline"
         self._emit(token.concept.state, i, i, False)

@@ -108,6 +108,8 @@ class Nouns(Modifiers):
             if self.neg is not None and self.neg < i - 1 and self.neg_used:
                 self._close_stretch(i)
             return
+        if i and self.tokens[i - 1].kind == "JOIN" and self.neg is not None:
+            self._close_stretch(i)  # "is no longer enlarged and shows …"
         self.degree = self.abnormal = self.focal = None
         last = self.out.verdicts[-1] if self.out.verdicts else None
         if self.named_since and self.neg_used and last is not None and token.text not in _SEEN_WORDS:

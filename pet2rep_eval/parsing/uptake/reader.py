@@ -78,6 +78,12 @@ class Reader(Nouns):
             self.out.uncertain = True
         if self.no_new:
             self.out.verdicts = [v for v in self.out.verdicts if not v.negated]
+        if not self.out.resolved and self.out.cue and any(t.kind == "RESOLVED" for t in self.tokens):
+            # "resolution of the previously hypermetabolic nodes"
+            self.out.resolved = True
+            for verdict in self.out.verdicts:
+                if verdict.state is INCREASED:
+                    verdict.state, verdict.degree, verdict.prior = NORMAL, None, False
         if any(t.kind == "MODALITY" for t in self.tokens) and not self.out.cue:
             self.out.verdicts = [v for v in self.out.verdicts if not v.bare]
         self.out.contrast = self.contrast

@@ -293,39 +293,47 @@ def _kind(path: Path) -> tuple[str, str, str] | None:
 
 def _dicom_studies(root: Path, series: Sequence[tuple[Path, str, str]]) -> list[StudyFiles]:
     """One study for each StudyInstanceUID; its id is the shortest folder name that no other study shares."""
-    groups: dict[str, list[tuple[Path, str]]] = {}
+    by_uid: dict[str, list[tuple[Path, str]]] = {}
     for folder, modality, uid in series:
-        groups.setdefault(uid, []).append((folder, modality))
-    damaged = {folder for folder, _ in groups.pop("", [])}
-    paths = {uid: _common([folder for folder, _ in members]) for uid, members in groups.items()}
+        by_uid.setdefault(uid, []).append((folder, modality))
+    damaged = {folder for folder, _ in by_uid.pop("", [])}
+    groups = [members for uid in by_uid for members in _copies(by_uid[uid])]
+    paths = [_common([folder for folder, _ in members]) for members in groups]
     found = []
-    for uid, members in groups.items():
-        mixed = [u for u in groups if u != uid and {f for f, _ in groups[u]} & {f for f, _ in members}]
-        if mixed:
-            if uid < min(mixed):
-                problem = f"{paths[uid]}: files of {len(mixed) + 1} studies or patients lie in one folder"
-                found.append(StudyFiles(id_from(_parts(root, paths[uid])), layout="dicom", problem=problem))
+    for number, members in enumerate(groups):
+        parts = _parts(root, paths[number])
+        mixed = [n for n, other in enumerate(groups) if {f for f, _ in other} & {f for f, _ in members}]
+        if len(mixed) > 1:
+            if number == mixed[0]:
+                problem = f"{paths[number]}: files of {len(mixed)} studies or patients lie in one folder"
+                found.append(StudyFiles(id_from(parts), layout="dicom", problem=problem))
             continue
-        parts = _parts(root, paths[uid])
-        others = [_parts(root, p) for u, p in paths.items() if u != uid]
+        others = [_parts(root, p) for n, p in enumerate(paths) if n != number]
         length = next(
             (n for n in range(1, len(parts) + 1) if not any(o[:n] == parts[:n] for o in others)), len(parts)
         )
         pets, cts = ([f for f, m in members if m == kind] for kind in ("PT", "CT"))
-        found.append(
-            StudyFiles(
-                id_from(parts[:length]),
-                _common(pets) if pets else None,
-                _common(cts) if cts else None,
-                layout="dicom",
-            )
-        )
-    known = {p for members in groups.values() for p, _ in members}
+        pet, ct = (_common(places) if places else None for places in (pets, cts))
+        found.append(StudyFiles(id_from(parts[:length]), pet, ct, layout="dicom"))
+    known = {f for members in groups for f, _ in members}
     found.extend(
         StudyFiles(id_from(_parts(root, f)), layout="dicom", problem=f"{f}: the DICOM files are damaged")
         for f in sorted(damaged - known)
     )
     return found
+
+
+def _copies(members: Sequence[tuple[Path, str]]) -> list[list[tuple[Path, str]]]:
+    """One study that lies whole in several folders is a study in each of them."""
+    common = _common([folder for folder, _ in members])
+    parts: dict[str, list[tuple[Path, str]]] = {}
+    for folder, modality in members:
+        inner = folder.relative_to(common).parts
+        parts.setdefault(inner[0] if inner else "", []).append((folder, modality))
+    whole = [{"PT", "CT"} <= {m for _, m in part} for part in parts.values()]
+    if len(parts) < 2 or not any(whole):
+        return [list(members)]
+    return [copy for part in parts.values() for copy in _copies(part)]
 
 
 def _common(folders: Sequence[Path]) -> Path:

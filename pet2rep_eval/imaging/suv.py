@@ -256,7 +256,7 @@ def suv_conversion(headers: Sequence[Any]) -> SuvConversion:
         if optional_number(header, "RescaleSlope") is None:
             raise SUVError(f"{tag_name('RescaleSlope')} is missing: the stored values have no scale.")
     # Names are compared and never shown.
-    for keyword in ("SeriesInstanceUID", "PatientID", "Manufacturer", "CorrectedImage"):
+    for keyword in ("SeriesInstanceUID", "PatientID"):
         same(headers, keyword)
     check_series_type(headers[0])
     notes: list[str] = []

@@ -14,7 +14,6 @@ from typing import Any
 from pet2rep_eval.errors import SUVError
 from pet2rep_eval.imaging.header import (
     acquisition_start,
-    date_and_time,
     optional_number,
     parse_datetime,
     parse_time,
@@ -193,24 +192,26 @@ def injection_time(
         if time_of_day is not None:
             clock = datetime.combine(moment.date(), datetime.min.time()) + time_of_day
             apart = abs(moment - clock)
-            if min(apart, DAY - apart) > MINUTE:
+            minutes = min(apart, DAY - apart) / MINUTE
+            if minutes > 1 and stated[8:].strip("0123456789. ") and zone_of(headers[0]) is None:
+                # The date and time names its zone and nothing else does: the plain time is that of all others.
+                notes.append(
+                    f"{name} is in a time zone of its own, {minutes:.0f} min from "
+                    f"{tag_name('RadiopharmaceuticalStartTime')}; the latter is used."
+                )
+                return _clock_before(time_of_day, reference), tag_name("RadiopharmaceuticalStartTime")
+            if minutes > 1:
                 notes.append(
                     f"{name} and {tag_name('RadiopharmaceuticalStartTime')} differ by "
-                    f"{min(apart, DAY - apart) / MINUTE:.0f} min; the first is used."
+                    f"{minutes:.0f} min; the first is used."
                 )
         return moment, name
     if time_of_day is None:
         return None
+    return _clock_before(time_of_day, reference), tag_name("RadiopharmaceuticalStartTime")
+
+
+def _clock_before(time_of_day: timedelta, reference: datetime) -> datetime:
+    """A time of day on the day of *reference*, or a day earlier if that is later."""
     moment = datetime.combine(reference.date(), datetime.min.time()) + time_of_day
-    if moment > reference:
-        moment -= DAY
-    return moment, tag_name("RadiopharmaceuticalStartTime")
-
-
-def series_moment(header: Any) -> datetime | None:
-    """Any moment of the examination: acquisition, series, content."""
-    return (
-        acquisition_start(header)
-        or series_start(header)
-        or date_and_time(header, "ContentDate", "ContentTime")
-    )
+    return moment - DAY if moment > reference else moment

@@ -219,3 +219,53 @@ def test_pet_and_ct_of_two_patients(tmp_path: Path) -> None:
     result = prepare_study(StudyFiles("x", a / "PT", b / "CT"), tmp_path / "out", Options())
     assert "(0010,0020)" in str(result.problem)
     assert "MRN" not in str(result.problem)
+
+
+def test_every_kind_of_bad_input_in_one_run(tmp_path: Path) -> None:
+    """Each gets its own reason; the good study is done; nothing is written outside of the output folder."""
+    scans, out = tmp_path / "scans", tmp_path / "deep" / "out"
+    phantom = make_phantom(Patient(lesions=()), **COARSE)
+    bad = {
+        "modality": {"Modality": "NM"},
+        "weight": {"PatientWeight": None},
+        "good": {},
+        "units": {"Units": "PROPCPS"},
+    }
+    for name, changes in bad.items():
+        write_dicom(replace(phantom, patient=Patient(study_id=name)), scans / name, changes=changes)
+    for name in ("gap", "cut", "mixed", "loop"):
+        write_dicom(replace(phantom, patient=Patient(study_id=name)), scans / name)
+    (scans / "gap" / "PT" / "0050.dcm").unlink()
+    victim = scans / "cut" / "PT" / "0040.dcm"
+    victim.write_bytes(victim.read_bytes()[:-500])
+    write_dicom(replace(phantom, patient=Patient(study_id="else")), tmp_path / "elsewhere")
+    for file in (tmp_path / "elsewhere" / "PT").iterdir():
+        shutil.copy(file, scans / "mixed" / "PT" / f"second-{file.name}")
+    (scans / "loop" / "PT" / "up").symlink_to(scans / "loop", target_is_directory=True)
+    (scans / "self").symlink_to("self")
+    pet, ct = write_nifti(phantom, scans / "plain")
+    pet.with_name("PET.json").unlink()
+    (tmp_path / "table.csv").write_text(
+        f"study_id,pet,ct\n../../x,{pet},{ct}\nlink,{scans / 'self'},{ct}\n", encoding="utf-8"
+    )
+    before = set(tree(tmp_path))
+    results = prepare_studies(find_studies([scans, tmp_path / "table.csv"]), out, workers=2)
+    problems = {r.study_id: r.problem for r in results}
+    assert {name for name, problem in problems.items() if problem is None} == {"good", "loop"}
+    expected = {
+        "modality": "PET was found",
+        "weight": "(0010,1030)",
+        "units": "(0054,1001)",
+        "gap": "missing or unevenly spaced",
+        "cut": "0040.dcm",
+        "mixed": "patients",
+        "plain": "units",
+        "../../x": "cannot name a file",
+        "link": "no such file",
+    }
+    for name, words in expected.items():
+        assert words in str(problems[name]), (name, problems[name])
+    written = set(tree(tmp_path)) - before
+    assert written
+    assert all(name.startswith("deep/out/images/") for name in written)
+    assert {name.split("/")[3] for name in written} == {"good", "loop"}

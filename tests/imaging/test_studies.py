@@ -51,6 +51,15 @@ def test_two_studies_of_one_patient_are_told_apart(tmp_path: Path) -> None:
     assert list(found(tmp_path)) == ["P1-after", "P1-before"]
 
 
+def test_copies_of_a_study_are_studies_of_their_own(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        pet_series(tmp_path / "site" / name / "pet")
+        ct_series(tmp_path / "site" / name / "ct")
+    studies = found(tmp_path)
+    assert list(studies) == ["site-a", "site-b", "site-c"]
+    assert all(s.problem is None and s.pet and name[-1] in s.pet.parts for name, s in studies.items())
+
+
 def test_one_study_by_its_folder(tmp_path: Path) -> None:
     pet_series(tmp_path / "case 7" / "a")
     ct_series(tmp_path / "case 7" / "b")

@@ -25,6 +25,7 @@ SUV_THRESHOLD = 2.0
 """A lesion with a quoted SUV and no word for its uptake is increased from here up (labelling rules)."""
 
 
+_LESIONS = frozenset({"LESION", "NODE", "FOCAL"})
 _LOCATING = frozenset({"LOCATED", "MAXIMAL", "MOST", "WITH_MOST", "INVOLVE"})
 
 
@@ -115,7 +116,8 @@ class Reader:
     def _read(self, clause: Clause) -> ReadClause:
         tokens = clause.tokens
         kinds = [t.kind for t in tokens]
-        parts = chunks(kinds)
+        there = frozenset(kinds)
+        spoken = frozenset([o for m in self.topic for o in m.organs])
         reading = uptake.read(
             tokens,
             inherits_cue=self.inherits_cue and not clause.first,
@@ -123,34 +125,36 @@ class Reader:
             change=(self.change or bool(self.earlier)) and not clause.first,
             form=self.form and clause.section != "structure",
             contrast=self.contrast and not clause.first,
-            about=frozenset(o for m in self.topic for o in m.organs),
+            about=spoken,
         )
-        spoken = frozenset(o for m in self.topic for o in m.organs)
         groups = [
             read_group(tokens, c, spoken, first=clause.first and not clause.soft and not self.form)
-            for c in parts
+            for c in chunks(kinds)
             if c.rule == "group"
         ]
-        for group in groups:
-            for mention in group.mentions:
-                if any(i in reading.compared for i in range(mention.first, mention.last + 1)):
-                    mention.place = mention.aside = True
-                    mention.nodes = ()
-        groups = [
-            g
-            for g in groups
-            if g.mentions or not all(i in reading.compared for i in range(g.first, g.last + 1))
-        ]
-        finish_groups(groups, tokens)
-        if self.topic and all(m.node for m in self.topic):
+        if reading.compared:
+            for group in groups:
+                for mention in group.mentions:
+                    if any(i in reading.compared for i in range(mention.first, mention.last + 1)):
+                        mention.place = mention.aside = True
+                        mention.nodes = ()
+            groups = [
+                g
+                for g in groups
+                if g.mentions or not all(i in reading.compared for i in range(g.first, g.last + 1))
+            ]
+        if groups:
+            finish_groups(groups, tokens)
+        if groups and self.topic and all([m.node for m in self.topic]):
             for mention in (m for g in groups for m in g.mentions if m.regions and m.last + 1 < len(tokens)):
                 if tokens[mention.last].text == "者" or tokens[mention.last + 1].text == "者":
                     mention.organs, mention.regions, mention.node = mention.nodes, (), True
-        self._places(groups, clause, kinds)
+        if not _LOCATING.isdisjoint(there):
+            self._places(groups, clause, kinds)
         suv: list[Suv] = []
         sizes: list[tuple[float, ...]] = []
         prior = False
-        for token in tokens:
+        for token in tokens if "SUV" in there or "SIZE" in there else ():
             if token.kind == "PRIOR":
                 prior = True
             elif token.kind == "PRESENT":
@@ -175,20 +179,18 @@ class Reader:
             reading,
             tuple(suv),
             sizes,
-            rest="REST" in kinds,
-            lesion="LESION" in kinds or "NODE" in kinds or "FOCAL" in kinds or self.heading_lesion,
-            node="NODE" in kinds,
-            finding="FINDING" in kinds,
-            reference="REF" in kinds and not (named and "LESION" in kinds),
+            rest="REST" in there,
+            lesion=self.heading_lesion or not _LESIONS.isdisjoint(there),
+            node="NODE" in there,
+            finding="FINDING" in there,
+            reference="REF" in there and not (named and "LESION" in there),
             named=named,
             verdicts=list(reading.verdicts),
-            places=any(m.place and not m.aside for g in groups for m in g.mentions) and not named,
+            places=not named and any([m.place and not m.aside for g in groups for m in g.mentions]),
         )
 
     def _places(self, groups: list[Group], clause: Clause, kinds: list[str]) -> None:
         """Marks mentions that only locate: 较大者位于…, 以…为著, what a mass pushes against."""
-        if _LOCATING.isdisjoint(kinds):
-            return
         located = next((i for i, k in enumerate(kinds) if k == "LOCATED"), None)
         maximal = next((i for i, k in enumerate(kinds) if k == "MAXIMAL"), None)
         most = next((i for i, k in enumerate(kinds) if k == "MOST"), None)

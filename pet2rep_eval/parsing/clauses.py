@@ -164,15 +164,18 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
     previous: Token | None = None
     pending: list[Clause] = []
     consumed = soft = False
+    waiting = 0
+    """Tokens in pending clauses."""
 
     def flush(ends_sentence: bool, colon: bool = False, at: int = -1, line: bool = False) -> Iterator[Clause]:
-        nonlocal current, first, paragraph, soft
+        nonlocal current, first, paragraph, soft, waiting
         if current:
+            waiting += len(current)
             clause = Clause(
                 current, section, first, paragraph, chinese=_is_chinese(current), stop=at, soft=soft
             )
             gap = normalised.text[current[-1].end : at].strip(" )") if at > current[-1].end else ""
-            clause.trailing = any(c.isalpha() for c in gap)
+            clause.trailing = bool(gap) and any(c.isalpha() for c in gap)
             clause.heading = colon and first and _names_only(current)
             clause.colon = colon and not line
             clause.continued = not ends_sentence
@@ -181,9 +184,11 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
             first = paragraph = soft = False
             if clause.heading:
                 first = True
-        if ends_sentence or sum(len(c.tokens) for c in pending[-_LONGEST:]) > _LONGEST:
-            yield from _merged(pending)
-            pending.clear()
+        if ends_sentence or waiting > _LONGEST:
+            if pending:
+                yield from _merged(pending)
+                pending.clear()
+            waiting = 0
             first = first or ends_sentence
 
     for token in tokens:
@@ -290,7 +295,7 @@ def _thousands(token: Token, text: str) -> bool:
 
 
 def _is_chinese(tokens: list[Token]) -> bool:
-    return sum(t.chinese for t in tokens) * 2 >= len(tokens)
+    return sum([t.chinese for t in tokens]) * 2 >= len(tokens)
 
 
 def _names_only(tokens: list[Token]) -> bool:

@@ -28,16 +28,23 @@ def read(
     speaks of contrast agent. *about*: the organs that the text speaks of, so that "colder than the liver" said of a
     liver lesion is a defect and said of a node is not.
     """
-    compared = frozenset(o for t in _before_comparison(tokens) for o in t.concept.organs) & _REFERENCE_ORGANS
+    organs = about & _REFERENCE_ORGANS
+    kinds = [t.kind for t in tokens]
+    if not _COMPARING.isdisjoint(kinds):
+        before = frozenset(o for t in _before_comparison(tokens) for o in t.concept.organs)
+        organs |= before & _REFERENCE_ORGANS
+    # the numbers of a value decide nothing here
+    words = [t.text if t.kind not in ("SUV", "SIZE") else "" for t in tokens]
+    parens = [t.paren for t in tokens]
     key = (
-        tuple([(t.kind, t.text, t.paren) for t in tokens]),
+        (*kinds, *words, *parens) if True in parens else (*kinds, *words),
         (inherits_cue, earlier_cue, change, form, contrast),
-        compared | (about & _REFERENCE_ORGANS),
+        organs,
     )
     known = _read_before.get(key)
     if known is None:
         reader = Reader(tokens, inherits_cue, earlier_cue)
-        reader.change, reader.form, reader.contrast, reader.about = change, form, contrast, key[2]
+        reader.change, reader.form, reader.contrast, reader.about = change, form, contrast, organs
         known = reader.run()
         if len(_read_before) >= _REMEMBERED:
             _read_before.clear()
@@ -50,9 +57,12 @@ _read_before: dict[tuple[object, ...], Reading] = {}
 """Readings by what decides them: reports repeat clauses, and distinct reports repeat many of them."""
 
 
+_COMPARING = frozenset({"BELOW", "ABOVE", "EQUAL", "AGAINST"})
+
+
 def _before_comparison(tokens: Sequence[Token]) -> Sequence[Token]:
     """The tokens before the first word that compares."""
-    at = next((i for i, t in enumerate(tokens) if t.kind in ("BELOW", "ABOVE", "EQUAL", "AGAINST")), 0)
+    at = next((i for i, t in enumerate(tokens) if t.kind in _COMPARING), 0)
     return tokens[:at]
 
 

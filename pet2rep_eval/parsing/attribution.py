@@ -145,7 +145,7 @@ class Reader:
             ]
         if groups:
             finish_groups(groups, tokens)
-        if groups and self.topic and all([m.node for m in self.topic]):
+        if groups and self.topic and all(m.node for m in self.topic):
             for mention in (m for g in groups for m in g.mentions if m.regions and m.last + 1 < len(tokens)):
                 if tokens[mention.last].text == "者" or tokens[mention.last + 1].text == "者":
                     mention.organs, mention.regions, mention.node = mention.nodes, (), True
@@ -186,7 +186,7 @@ class Reader:
             reference="REF" in there and not (named and "LESION" in there),
             named=named,
             verdicts=list(reading.verdicts),
-            places=not named and any([m.place and not m.aside for g in groups for m in g.mentions]),
+            places=not named and any(m.place and not m.aside for g in groups for m in g.mentions),
         )
 
     def _places(self, groups: list[Group], clause: Clause, kinds: list[str]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
 
 from pet2rep_eval.lexicon import load_lexicon
 from pet2rep_eval.parsing.attribution import Reader
@@ -11,7 +12,7 @@ from pet2rep_eval.parsing.clauses import READ, Clause, Heading, find_headings, s
 from pet2rep_eval.parsing.drafts import Draft
 from pet2rep_eval.parsing.normalise import Normalised, language_of, normalise
 from pet2rep_eval.parsing.rules import RULES
-from pet2rep_eval.parsing.tokens import Token, tokenise
+from pet2rep_eval.parsing.tokens import tokenise
 from pet2rep_eval.records import Diagnostic, ParsedReport, Section, Span, Statement
 
 __all__ = ["parse_report"]
@@ -40,14 +41,14 @@ def parse_report(text: str, language: str = "auto", *, sections: Sequence[str] |
             c.section in READ and len(c.tokens) > 2 for c in clauses
         ):
             reader = instead
-    statements = tuple(_statement(d, normalised) for d in reader.drafts)
+    statements = _statements(reader.drafts, normalised)
     return ParsedReport(
         text=text,
         language=language if language in ("zh", "en") else language_of(text),
         statements=statements,
         sections=_sections(headings, normalised),
         diagnostics=_diagnostics(reader, statements, normalised),
-        tracer=_tracer(tokens, normalised),
+        tracer=_tracer(normalised),
         steps=len(tokens) + reader.steps,
     )
 
@@ -61,24 +62,35 @@ def _walk(clauses: list[Clause], wanted: frozenset[str]) -> Reader:
     return reader
 
 
-def _statement(draft: Draft, normalised: Normalised) -> Statement:
-    def span(at: tuple[int, int] | None) -> Span | None:
-        return None if at is None else normalised.span(*at)
+def _statements(drafts: list[Draft], normalised: Normalised) -> tuple[Statement, ...]:
+    spans: dict[tuple[int, int], Span] = {}
 
-    ct = draft.ct
-    return Statement(
-        organ=None if draft.region else draft.key,
-        region=draft.key if draft.region else None,
-        laterality=draft.side,
-        state=draft.state,
-        degree=draft.degree,
-        ct=span(ct),
-        uptake=span(draft.uptake),
-        suv=tuple(draft.suv),
-        size_mm=tuple(draft.size_mm),
-        section="findings" if draft.section == "structure" else draft.section,
-        mention=span(draft.mention),
-        rule=draft.rule,
+    def span(at: tuple[int, int] | None) -> Span | None:
+        if at is None:
+            return None
+        found = spans.get(at)
+        if found is None:
+            found = spans[at] = normalised.span(*at)
+        return found
+
+    return tuple(
+        [
+            Statement(
+                None if draft.region else draft.key,
+                draft.key if draft.region else None,
+                draft.side,
+                draft.state,
+                draft.degree,
+                span(draft.ct),
+                span(draft.uptake),
+                tuple(draft.suv),
+                tuple(draft.size_mm),
+                "findings" if draft.section == "structure" else draft.section,
+                span(draft.mention),
+                draft.rule,
+            )
+            for draft in drafts
+        ]
     )
 
 
@@ -101,23 +113,27 @@ def _sections(headings: list[Heading], normalised: Normalised) -> tuple[Section,
     return tuple(found)
 
 
-_TRACER_WORD = re.compile(r"[a-z0-9\u3400-\u9fff]")
+@lru_cache(maxsize=1)
+def _tracers() -> tuple[Any, list[tuple[str, str]]]:
+    """The automaton of the words for tracers, and these words with what they name."""
+    from ahocorasick_rs import AhoCorasick
+
+    words = list(load_lexicon().tracers.items())
+    return AhoCorasick([word for word, _ in words]), words
 
 
-def _tracer(tokens: list[Token], normalised: Normalised) -> str | None:
+def _tracer(normalised: Normalised) -> str | None:
     """The tracer named first; one other than FDG wins over FDG."""
     text = normalised.text
+    automaton, words = _tracers()
     found: dict[str, int] = {}
-    for phrase, tracer in load_lexicon().tracers.items():
-        at = text.find(phrase)
-        while at >= 0:
-            before, after = text[at - 1 : at], text[at + len(phrase) : at + len(phrase) + 1]
-            ascii_edge = phrase[0].isascii() and (before.isascii() and before.isalnum())
-            ascii_end = phrase[-1].isascii() and (after.isascii() and after.isalnum())
-            if not ascii_edge and not ascii_end:
-                found[tracer] = min(at, found.get(tracer, at))
-                break
-            at = text.find(phrase, at + 1)
+    for index, start, end in automaton.find_matches_as_indexes(text, overlapping=True):
+        word, tracer = words[index]
+        before, after = text[start - 1 : start], text[end : end + 1]
+        ascii_edge = word[0].isascii() and (before.isascii() and before.isalnum())
+        ascii_end = word[-1].isascii() and (after.isascii() and after.isalnum())
+        if not ascii_edge and not ascii_end:
+            found[tracer] = min(start, found.get(tracer, start))
     others = {k: v for k, v in found.items() if k != "FDG"}
     chosen = others or found
     return min(chosen, key=lambda k: chosen[k]) if chosen else None

@@ -187,6 +187,7 @@ class Reader:
             named=named,
             verdicts=list(reading.verdicts),
             places=not named and any(m.place and not m.aside for g in groups for m in g.mentions),
+            kinds=there,
         )
 
     def _places(self, groups: list[Group], clause: Clause, kinds: list[str]) -> None:

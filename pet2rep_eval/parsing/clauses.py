@@ -319,17 +319,16 @@ _SEEN = frozenset(
 def _bare(clause: Clause) -> bool:
     """It only names places ("hilar or axillary nodes are identified")."""
     tokens = clause.tokens
-    if (
-        clause.trailing
-        or tokens[0].kind == "VERB"
-        or any(t.concept.fluid or t.concept.finding for t in tokens)
-    ):
+    if clause.trailing or tokens[0].kind == "VERB":
+        return False
+    for t in tokens:
+        if t.kind not in _LISTABLE and t.text not in _SEEN and t.text not in ("neither", "nor"):
+            return False
+    if any(t.concept.fluid or t.concept.finding for t in tokens):
         return False
     if clause.chinese and any(t.kind in ("LESION", "NODE") for t in tokens):
         return False
-    return any(t.kind in ("SITE", "REGION", "HILUM", "NODE") for t in tokens) and all(
-        t.kind in _LISTABLE or t.text in _SEEN or t.text in ("neither", "nor") for t in tokens
-    )
+    return any(t.kind in ("SITE", "REGION", "HILUM", "NODE") for t in tokens)
 
 
 _SAYS = frozenset("CUE HOT HYPO VOID EVEN COLD UP DOWN PHYS ABN NEG".split())
@@ -493,12 +492,10 @@ def _denied_lists(clauses: list[Clause]) -> list[Clause]:
 
 
 def _denies_things(clause: Clause) -> bool:
+    if clause.tokens[-1].kind not in ("LESION", "FINDING", "NODE", "HOT"):
+        return False
     kinds = {t.kind for t in clause.tokens}
-    return (
-        "NEG" in kinds
-        and clause.tokens[-1].kind in ("LESION", "FINDING", "NODE", "HOT")
-        and not kinds & {"CUE", "SITE", "REGION", "STRUCT"}
-    )
+    return "NEG" in kinds and not kinds & {"CUE", "SITE", "REGION", "STRUCT"}
 
 
 def _things(clause: Clause) -> bool:

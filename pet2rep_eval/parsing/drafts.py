@@ -54,3 +54,5 @@ class ReadClause:
     verdicts: list[Verdict]
     places: bool
     """It names places only to say where something else is."""
+    kinds: frozenset[str]
+    """Kinds of its tokens."""

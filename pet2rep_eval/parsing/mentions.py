@@ -6,6 +6,7 @@ import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pet2rep_eval.lexicon import load_lexicon
@@ -94,6 +95,11 @@ _FAT = re.compile(r"脂肪|\bfat\b|adipose")
 _NODE_WORD = re.compile(r"淋巴结$|\bnod(?:es?|al)\b|adenopathy")
 
 
+@lru_cache(maxsize=4096)
+def _names_nodes(text: str) -> bool:
+    return _NODE_WORD.search(text) is not None
+
+
 class _GroupReader:
     """Resolves the tokens of one group, one kind at a time.
 
@@ -117,7 +123,7 @@ class _GroupReader:
                 self._side(i)
             elif kind in ("SITE", "REGION", "HILUM"):
                 self._name(i, kind)
-                if _NODE_WORD.search(token.text):
+                if _names_nodes(token.text):
                     self._node(i)
             elif kind == "PART":
                 self._part(i)
@@ -310,8 +316,8 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
     if not groups:
         return
     node = next((g for g in groups if g.node and not g.mentions), None)
-    bare_lesion = any(t.kind == "LESION" for t in tokens)
     if node is not None:
+        bare_lesion = any(t.kind == "LESION" for t in tokens)
         for group in groups:
             if group.node:
                 continue
@@ -344,16 +350,19 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
         if any(m.node for g in groups for m in g.mentions):
             groups.remove(node)
     for group in groups:
-        if marrow := next((m for m in group.mentions if m.organs == ("bone_marrow",)), None):
+        if len(group.mentions) > 1 and (
+            marrow := next((m for m in group.mentions if m.organs == ("bone_marrow",)), None)
+        ):
             # a list of bones that ends in marrow is about the marrow
             for mention in [
                 m for m in group.mentions if m.organs in (("bones",), ("spine",)) and m.last < marrow.first
             ]:
                 group.mentions.remove(mention)
-    fluid = next((i for i, t in enumerate(tokens) if t.concept.fluid), None)
-    if fluid is not None:
-        for mention in (m for g in groups for m in g.mentions if m.regions and m.last < fluid):
-            _to_fluid(mention)
+    regional = [m for g in groups for m in g.mentions if m.regions]
+    if regional and (fluid := next((i for i, t in enumerate(tokens) if t.concept.fluid), None)) is not None:
+        for mention in regional:
+            if mention.last < fluid:
+                _to_fluid(mention)
     for earlier, later in itertools.pairwise(groups):
         if len(earlier.mentions) == 1 and later.mentions:
             between = list(tokens[earlier.last + 1 : later.first])
@@ -399,8 +408,7 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
             ):
                 for mention in group.mentions:
                     mention.organs, mention.place = ("muscles_soft_tissue",), False
-    lesion = any(g.lesion for g in groups)
-    if lesion and node is None:
+    if node is None and any(g.lesion for g in groups):
         for group in groups:
             for mention in group.mentions:
                 if mention.mass and not mention.place and not group.node:
@@ -434,13 +442,11 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
             for mention in later.mentions:
                 mention.side = mention.side or earlier.side
             earlier.side = None
-    outside = any(
+    aside = [m for g in groups for m in g.mentions if m.paren]
+    if aside and any(
         not m.paren and not m.place and not (m.regions and m.regions == ("whole_body",))
         for g in groups
         for m in g.mentions
-    )
-    if outside:
-        for group in groups:
-            for mention in group.mentions:
-                if mention.paren:
-                    mention.place = True
+    ):
+        for mention in aside:
+            mention.place = True

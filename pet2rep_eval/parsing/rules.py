@@ -198,7 +198,7 @@ def _announced(reader: Reader, read: ReadClause) -> bool:
 
 def _likewise(reader: Reader, read: ReadClause) -> bool:
     """ "as do the spleen and pancreas": what was just said holds here too; "the left is not": it does not."""
-    if read.verdicts or not reader.last or read.suv:
+    if read.verdicts or not reader.last or read.suv or read.kinds.isdisjoint(("NEG", "LIKEWISE")):
         return False
     kinds = [t.kind for t in read.clause.tokens]
     last = next((d for d in reversed(reader.last) if d.state is not None), None)
@@ -340,7 +340,7 @@ def _called_physiological(reader: Reader, read: ReadClause) -> bool:
     if (
         not read.named
         and read.verdicts
-        and "PHYS" in [t.kind for t in read.clause.tokens]
+        and "PHYS" in read.kinds
         and all(v.state is NORMAL for v in read.verdicts)
     ):
         kinds = [t.kind for t in read.clause.tokens]
@@ -348,6 +348,8 @@ def _called_physiological(reader: Reader, read: ReadClause) -> bool:
             "AGAINST" in kinds or any(t.concept.alternative for t in read.clause.tokens)
         ):
             return True  # "physiological activity versus colitis": the verdict before stands
+    if not (reading.called_physiological or reading.physiological):
+        return False
     spoken = {o for m in reader.topic for o in m.organs}
     again = (
         bool(read.named)

@@ -117,6 +117,7 @@ _DIRECTIONS = frozenset(("HOT", "HYPO", "VOID", "UP", "DOWN", "COLD", "EVEN", "S
 _COMPARISONS = frozenset(("CHANGE", "PRIOR", "RESOLVED"))
 
 
+_PLACES = frozenset(("SITE", "REGION", "NODE", "HILUM"))
 _SPREAD = frozenset(("DIFFUSE", "FOCAL", "SYM", "UNEVEN"))
 _SCAN = re.compile(r"(?:18F-?|F-?18[- ]?)?FDG[- ]{0,2}PET(?:[-/]CT)?", re.IGNORECASE)
 _NEAR = 8
@@ -237,17 +238,29 @@ class _Judge:
             return "cause of what a neighbour states"
         if kinds & {"NEG", "EVEN", "SYM", "PHYS"} and self._repeats(span):
             return "repeats a neighbour's statement"
+        if kinds & {"NEG", "EVEN", "PHYS"} and self._beside(span):
+            return "beside an organ, hence of none"
         return None
 
     def _repeats(self, span: Span) -> bool:
         """By itself the clause says just what was said before of its organ: one statement is kept."""
         alone = [s for s in parse_report(span.of(self.report.text)).statements if s.state is not None]
         earlier = self.stated[: bisect_left(self.starts, span.start)][-1:]
-        if not alone or not earlier:
+        if not alone or not earlier or earlier[0].uptake is None:
             return False
         last = earlier[0]
+        between = self._phrases(Span(earlier[0].uptake.end, span.start))
+        elsewhere = any(p.kind in _PLACES and p.organs != (last.organ,) for p in between)
         same = {s.state for s in alone} == {last.state}
-        return same and all(s.organ in (None, last.organ) for s in alone)
+        return same and not elsewhere and all(s.organ in (None, last.organ) for s in alone)
+
+    def _beside(self, span: Span) -> bool:
+        """The sentence names organs only to say where something else lies, and no lymph node."""
+        before = self._phrases(Span(self._sentence(span).start, span.end))
+        named = [i for i, p in enumerate(before) if p.kind in ("SITE", "REGION", "NODE")]
+        return bool(named) and all(
+            before[i].kind != "NODE" and i + 1 < len(before) and before[i + 1].kind == "PLACE" for i in named
+        )
 
     def _near(self, span: Span) -> Sequence[Statement]:
         """Statements on either side of the end of *span*, in text order."""

@@ -103,9 +103,7 @@ WAYS = {"planes only": planes_only, "whole resample": resampled_volumes, "whole 
 
 
 def measured(pet: Path, ct: Path, output: Path, rounds: int = 3) -> dict[str, dict[str, float]]:
-    """CPU seconds (the least of some interleaved rounds) and peak memory of each way, each in its own
-    process.
-    """
+    """CPU seconds (least of some interleaved rounds) and peak memory of each way, in its own process."""
     best: dict[str, dict[str, float]] = {}
     for number in range(rounds):
         for way in WAYS:

@@ -21,9 +21,7 @@ img { height: 260px; background: #000; image-rendering: auto }
 
 
 def contact_sheet(records: Sequence[dict[str, Any]], failures: Sequence[tuple[str, str]]) -> str:
-    """An HTML page with relative links to the pictures. It carries study ids and nothing else about a
-    patient.
-    """
+    """An HTML page with relative links to the pictures; of a patient it carries the study id only."""
     parts = [
         "<!doctype html><html lang='en'><meta charset='utf-8'>",
         "<meta name='viewport' content='width=device-width'>",

@@ -1,6 +1,4 @@
-"""Label maps of any segmenter: organs by name, their uptake, and which uptake state is to be expected of
-them.
-"""
+"""Label maps of any segmenter: organs by name, their uptake, and the states to be expected of them."""
 
 from __future__ import annotations
 
@@ -100,11 +98,9 @@ def load_labels(
 ) -> dict[str, Voxels]:
     """Segment name → mask ``[z, y, x]`` on the canonical PET grid *grid* (nearest neighbour).
 
-    *path* is a label map (NIfTI) or a folder with one NIfTI mask a segment. *table* names its values: a
-    file, a
-    mapping, or the name of a bundled table; by default a JSON, TSV or CSV of the same name, or
-    ``dataset.json``.
-    Raises ImagingError where values have no names.
+    *path* is a label map (NIfTI) or a folder with one NIfTI mask a segment. *table* names its values: a file,
+    a mapping, or the name of a bundled table; by default a JSON, TSV or CSV of the same name, or
+    ``dataset.json``. Raises ImagingError where values have no names.
     """
     path = Path(path)
     if path.is_dir():
@@ -210,8 +206,7 @@ class References:
 
 
 def references(suv: Voxels, masks: Mapping[str, Voxels]) -> References:
-    """Liver (median and robust SD, so that lesions in it do not count) and blood pool of the aorta, both
-    eroded.
+    """Liver (median and robust SD, so that lesions in it do not count) and blood pool (aorta), eroded.
 
     Raises ImagingError where either is not segmented.
     """
@@ -228,9 +223,7 @@ def references(suv: Voxels, masks: Mapping[str, Voxels]) -> References:
 
 
 def _core(mask: Voxels) -> Voxels:
-    """A mask without its outermost voxels, where the blur of the scanner mixes neighbours; itself if all
-    are.
-    """
+    """A mask without its outermost voxels, where the blur mixes neighbours; itself if all are."""
     from scipy import ndimage
 
     core: Voxels = ndimage.binary_erosion(mask, ndimage.generate_binary_structure(3, 1))
@@ -252,11 +245,10 @@ class Expectation:
 def expected_states(suv: Voxels, masks: Mapping[str, Voxels], spacing: Spacing) -> dict[str, Expectation]:
     """Organ key → abnormal uptake states that its SUVs let one expect.
 
-    The rule, on the organ without its outermost voxels, for connected parts of at least 1 ml:
-    *increased* above 1.5 × liver + 2 SD, except in organs with physiological uptake or excretion;
-    *decreased* below 0.7 × the organ's own median; *absent* below 0.4 × that median and 0.5 × blood pool;
-    both
-    except in organs whose normal uptake is uneven or low. The figures are in ``lexicons/label_maps.toml``.
+    The rule, on the organ without its outermost voxels, for connected parts of at least 1 ml: *increased*
+    above 1.5 × liver + 2 SD, except in organs with physiological uptake or excretion; *decreased* below 0.7 ×
+    the organ's own median; *absent* below 0.4 × that median and 0.5 × blood pool; both except in organs whose
+    normal uptake is uneven or low. The figures are in ``lexicons/label_maps.toml``.
     """
     rule = _data()["rule"]
     level = references(suv, masks)
@@ -320,10 +312,8 @@ def compare_with_report(
     """What a report states (``ParsedReport.states``) against what the image lets one expect, organ by organ.
 
     Only states that the rule can judge are compared; decreased and absent count as one direction, because
-    where
-    one ends and the other begins is a matter of words. An organ that is not segmented, or of which the
-    report states
-    no uptake, is not assessable.
+    where one ends and the other begins is a matter of words. An organ that is not segmented, or of which the
+    report states no uptake, is not assessable.
     """
     rows = []
     for organ, states in stated.items():

@@ -1,6 +1,4 @@
-"""What a run leaves besides the pictures: prompt files, quantities, the list of failures, the contact
-sheet.
-"""
+"""What a run leaves besides the pictures: prompt files, quantities, failures, the contact sheet."""
 
 from __future__ import annotations
 
@@ -32,12 +30,10 @@ class PromptChoice:
 
 
 def write_outputs(output: Path, results: Sequence[Prepared], choice: PromptChoice) -> dict[str, Path]:
-    """Writes ``prompts.jsonl``, ``prompts.separate.jsonl``, ``quantities.jsonl``, ``failures.jsonl``, the
-    sheet.
+    """Writes the two prompt files, ``quantities.jsonl``, ``failures.jsonl`` and the contact sheet.
 
-    ``prompts.jsonl`` is the benchmark's format: the text for fused pictures, and the paths of fused, PET
-    and CT
-    pictures; the second file has the text for separate ones. Returns kind → path.
+    ``prompts.jsonl`` is the benchmark's format: the text for fused pictures, and the paths of fused, PET and
+    CT pictures; the second file has the text for separate ones. Returns kind → path.
     """
     if choice.name not in prompt_names():
         raise UnknownNameError("prompt", choice.name, prompt_names())
@@ -62,9 +58,7 @@ def write_outputs(output: Path, results: Sequence[Prepared], choice: PromptChoic
 
 
 def prompt_record(record: Mapping[str, Any], choice: PromptChoice, variant: str = "fused") -> dict[str, Any]:
-    """A line of the benchmark's prompt file. Raises InputError where the prompt needs a sex that is not
-    known.
-    """
+    """A line of the benchmark's prompt file. Raises InputError where it needs a sex that is not known."""
     study_id = record["study_id"]
 
     def pictures(kind: str) -> list[str]:

@@ -1,6 +1,4 @@
-"""The input layout of PETRG-3D: ``<id>_0000.nii.gz`` (CT), ``<id>_0001.nii.gz`` (PET), reports and
-template.
-"""
+"""The input layout of PETRG-3D: ``<id>_0000.nii.gz`` (CT), ``<id>_0001.nii.gz`` (PET), reports."""
 
 from __future__ import annotations
 

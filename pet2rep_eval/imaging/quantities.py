@@ -1,7 +1,6 @@
 """SUV quantities of a region, each with the name of the rule that it depends on; metrics of lesion masks.
 
-A metabolic tumour volume without its threshold means nothing: between common rules it differs by a factor
-of two.
+A metabolic tumour volume without its threshold means nothing: common rules differ by a factor of two.
 """
 
 from __future__ import annotations
@@ -149,9 +148,7 @@ def _sphere(spacing: Spacing, radius: float) -> tuple[npt.NDArray[np.float64], t
 
 
 def suv_peak(suv: Values, mask: Mask, spacing: Spacing) -> float:
-    """Highest mean over 1 cm³ around any voxel of *mask*. At the border of the image only what is inside
-    counts.
-    """
+    """Highest mean over 1 cm³ around any voxel of *mask*. Outside of the image nothing counts."""
     share, reach = _sphere(spacing, PEAK_RADIUS_MM)
     places = np.nonzero(mask)
     low = [max(0, int(p.min()) - r) for p, r in zip(places, reach, strict=True)]
@@ -192,9 +189,7 @@ def axial_axes(mask: Mask, spacing: Spacing) -> tuple[float, float]:
 
 @dataclass(frozen=True, slots=True)
 class LesionMetrics:
-    """How a predicted lesion mask fits a reference, as autoPET scores it; NaN where the reference is
-    empty.
-    """
+    """How a predicted lesion mask fits a reference, as autoPET scores it; NaN for an empty reference."""
 
     dice: float
     false_positive_ml: float
@@ -238,9 +233,7 @@ def _untouched(mask: Mask, other: Mask) -> int:
 def hot_components(
     suv: Any, level: float = 4.0, smallest_ml: float = 1.0, exclude: Mask | None = None
 ) -> list[Mask]:
-    """Connected regions of a SimpleITK volume at or above *level*, the largest first: candidates, not
-    lesions.
-    """
+    """Connected regions of a SimpleITK volume at or above *level*, the largest first: candidates."""
     sitk = require("SimpleITK")
     values = sitk.GetArrayFromImage(suv)
     mask = values >= level
@@ -265,8 +258,7 @@ def check_suv(claimed: float, measured: float | None, *, decimals: int = 1, same
     """A claimed SUV against a measured one.
 
     Tolerance on the same image: 0.1, or half of the last digit quoted, whichever is more; for another
-    reader's
-    value 10 %. No measurement: unverifiable.
+    reader's value 10 %. No measurement: unverifiable.
     """
     if measured is None or not math.isfinite(measured):
         return Verdict.UNVERIFIABLE

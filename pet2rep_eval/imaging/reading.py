@@ -24,7 +24,8 @@ from pet2rep_eval.imaging.dicom import (
 )
 from pet2rep_eval.imaging.header import require, tag_name, text, values
 from pet2rep_eval.imaging.nifti import is_nifti, nifti_conversion, read_nifti
-from pet2rep_eval.imaging.suv import SuvConversion, SUVWarning, check_is_pet, suv_conversion
+from pet2rep_eval.imaging.suv import SuvConversion, SUVWarning, suv_conversion
+from pet2rep_eval.imaging.suv_checks import check_is_pet
 
 if TYPE_CHECKING:
     import SimpleITK

@@ -1,9 +1,8 @@
 """Finds PET/CT studies in what a user has: one study, a tree of thousands, archives, or a table of paths.
 
 Layouts: DICOM trees (TCIA, autoPET: one folder a series), BIDS-like trees (PETWB-REP), autoPET's NIfTI
-folders
-(``SUV.nii.gz``, ``CTres.nii.gz``), pairs ``<id>_0000`` (CT) and ``<id>_0001`` (PET) as in PETRG-3D, zip
-archives.
+folders (``SUV.nii.gz``, ``CTres.nii.gz``), pairs ``<id>_0000`` (CT) and ``<id>_0001`` (PET) as in PETRG-3D,
+zip archives.
 """
 
 from __future__ import annotations
@@ -72,9 +71,7 @@ def safe_id(study_id: str) -> str:
 
 
 def id_from(parts: Sequence[str]) -> str:
-    """A study id from names of folders: joined by ``-``, with whatever cannot stand in a file name
-    replaced.
-    """
+    """A study id from names of folders: joined by ``-``, with the rest replaced."""
     joined = "-".join(unicodedata.normalize("NFC", part) for part in parts if part)
     plain = re.sub(r"[^\w.\-]+", "_", joined).strip("._-")
     if len(plain.encode()) > _LONGEST_ID:
@@ -88,8 +85,7 @@ def find_studies(
     """All studies in *paths*, sorted by id; those without PET or CT, or with an unusable id, carry a problem.
 
     *progress* is called with the number of files seen so far. Raises ImagingError where a path cannot be
-    read,
-    InputError for a broken table.
+    read, InputError for a broken table.
     """
     found: list[StudyFiles] = []
     for given in map(Path, paths):
@@ -268,9 +264,7 @@ def _nifti_study(key: tuple[str, ...], files: Sequence[Path], layout: str) -> St
 
 
 def _dicom_kinds(files: Sequence[Path]) -> set[tuple[str, str]]:
-    """(modality, study UID) of the series in a folder, from its first and last file, or all if these
-    differ.
-    """
+    """(modality, study UID) of the series in a folder, from its first and last file, or all."""
     candidates = [f for f in files if f.suffix.lower() not in NOT_IMAGES and (has_preamble(f))]
     if not candidates:
         return set()

@@ -38,6 +38,8 @@ AGREEMENT = ("both agree", "CT agrees alone", "uptake agrees alone", "neither ag
 """Of an organ that is abnormal in either text, by CT or by uptake."""
 
 Read = Callable[[str], ParsedReport]
+_NOT_EVEN = re.compile("(?:不|欠)(?:均匀|对称)")
+"""Words that hold those of normality; they negate nothing."""
 _PIECE = re.compile(r"[，,；;。]|(?<=\s)(?:and|with|but)(?=\s)")
 
 
@@ -153,9 +155,9 @@ def _ct_words() -> tuple[re.Pattern[str], re.Pattern[str]]:
     """Words of an abnormal CT finding, and of negation or normality."""
     findings, negations = [], []
     for phrase, concept in load_lexicon().phrases.items():
-        if concept.kind in ("LESION", "FINDING") and "normal" not in concept.name.replace("abnormal", ""):
+        if concept.kind in ("LESION", "FINDING"):
             findings.append(phrase)
-        elif concept.kind == "NEG" or (concept.state is UptakeState.NORMAL):
+        if concept.kind in ("NEG", "SYM") or concept.state is UptakeState.NORMAL:
             negations.append(phrase)
     patterns = []
     for words in (findings, negations):
@@ -168,7 +170,8 @@ def _ct_words() -> tuple[re.Pattern[str], re.Pattern[str]]:
 def ct_is_abnormal(text: str) -> bool:
     """Whether a CT description names a finding that is not negated in the same piece of it."""
     finding, negation = _ct_words()
-    return any(finding.search(piece) and not negation.search(piece) for piece in _PIECE.split(text) if piece)
+    pieces = (_NOT_EVEN.sub("", piece) for piece in _PIECE.split(text))
+    return any(finding.search(piece) and not negation.search(piece) for piece in pieces)
 
 
 class _Side:

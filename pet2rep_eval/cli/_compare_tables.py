@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from pet2rep_eval.cli._output import Grid
 from pet2rep_eval.cli._score_tables import hundred, lift, span, title
 from pet2rep_eval.leaderboard import Comparison, Difference, Entry
 from pet2rep_eval.leaderboard.published import PARTS, Placement
 
+if TYPE_CHECKING:
+    from pet2rep_eval.anatomy import Anatomy, Evidence
+    from pet2rep_eval.leaderboard.ledger import LedgerRow
+    from pet2rep_eval.sensitivity import Line, Sensitivity
+
 SHOWN = ("bleu_4", "meteor", "rouge_l", "ce_precision", "ce_recall")
 """Columns of the second table, where they are there."""
 _PAIRS = 45
 """Pairs that are listed; beyond that the rank intervals must do, and the files have them all."""
+_SIDE_BY_SIDE = 7
+"""Rows of the leaderboard beside each other in a table of definitions."""
 _SHORT = {"ce_precision": "CE P", "ce_recall": "CE R"}
 
 
@@ -166,3 +174,143 @@ def published_grid(placement: Placement) -> Grid:
     )
     numeric = frozenset({1, *range(3, 10)})
     return Grid("Among the published systems", columns, rows, numeric, f"{caption}.", stressed)
+
+
+def ledger_grids(rows: Sequence[LedgerRow]) -> Iterator[Grid]:
+    """How the reports are written; CRG, and CE of what was read beside CE of all."""
+    columns = (
+        "System",
+        "Failed",
+        "Cut",
+        "Loops",
+        "Tongue",
+        "Slots",
+        "Order",
+        "Read",
+        "Again",
+        "Length",
+        "Copied",
+    )
+    written: list[tuple[str, ...]] = []
+    for row in rows:
+        s = row.structure
+        copied = row.prompt_copy if row.prompt_copy is not None else s["template_copy"]
+        failed = sum(count for outcome, count in row.outcomes.items() if outcome != "scored")
+        counts = (failed, *(row.flags.get(f, 0) for f in ("truncated", "repetitive", "other_language")))
+        shares = (s["slots_filled"], s["slots_in_order"], s["parse_coverage"], s["repetition"])
+        told = (*map(str, counts), *(f"{100 * share:.0f}" for share in shares))
+        written.append((_plain(row.name), *told, f"{s['length_ratio']:.2f}", f"{100 * copied:.0f}"))
+    caption = (
+        "Failed, cut off, in loops, in another tongue: studies. Slots: organs of the template with stated uptake; "
+        "Order: of these, in its order; Read: text in sentences that were read; Again: clauses that repeat; all "
+        "in %. Length: of the reference. Copied: % of the text word for word from the prompt's template where "
+        "there is one, else the benchmark's."
+    )
+    yield Grid(
+        "How the reports are written", columns, tuple(written), frozenset(range(1, len(columns))), caption
+    )
+    read = tuple(
+        (
+            _plain(row.name),
+            f"{row.crg:.3f}",
+            hundred(row.ce_f1),
+            hundred(row.ce_f1_parsed),
+            str(row.parsed),
+            str(sum(row.outcomes.values())),
+        )
+        for row in rows
+    )
+    caption = "CRG: 1 is perfect, 1/3 is silence. Of the read ones: studies in which any uptake was read."
+    heads = ("System", "CRG", "CE F1", "of the read ones", "read", "studies")
+    yield Grid("Clinical efficacy of all and of what was read", heads, read, frozenset(range(1, 6)), caption)
+
+
+def sensitivity_grids(found: Sensitivity) -> Iterator[Grid]:
+    """For each score: the usual definition, those that differ in one choice, and the spread over all."""
+    for score in found.scores:
+        lines = [line for line in found.single() if line.definition.score == score]
+        names = list(lines[0].values)
+        spread = found.spread(score)
+        every = sum(line.definition.score == score for line in found.lines)
+        for start in range(0, len(names), _SIDE_BY_SIDE):
+            shown = names[start : start + _SIDE_BY_SIDE]
+            rows = [(line.definition.name, *(_moved(line, name) for name in shown)) for line in lines]
+            last = (_spread(*spread[name]) for name in shown)
+            rows.append((f"all {every}", *last))
+            caption = (
+                "× 100; # rank among all rows, places won ▲ or lost ▼. Last row: least to greatest value and rank "
+                f"over all {every} combinations."
+            )
+            columns = ("Definition", *map(_plain, shown))
+            numeric = frozenset(range(1, len(columns)))
+            heading = f"{title(score)} under other definitions"
+            yield Grid(heading, columns, tuple(rows), numeric, caption, frozenset({0}))
+
+
+def _moved(line: Line, row: str) -> str:
+    move = line.moves[row]
+    arrow = f"{'▲' if move > 0 else '▼'}{abs(move)}" if move else ""
+    return f"{100 * line.values[row]:.1f} #{line.ranks[row]}{arrow}"
+
+
+def _spread(low: float, high: float, best: int, worst: int) -> str:
+    ranks = f"#{best}" if best == worst else f"#{best}–{worst}"
+    return f"{100 * low:.0f}–{100 * high:.0f} {ranks}"
+
+
+def anatomy_grid(found: Sequence[Anatomy]) -> Grid:
+    """Errors by kind, one column a system."""
+    from pet2rep_eval.anatomy import KINDS
+
+    rows = [("found", *(str(one.hits) for one in found), "abnormal in both, in the same state")]
+    rows += [(kind, *(str(one.kinds[kind]) for one in found), told) for kind, told in KINDS.items()]
+    columns = ("Error", *(one.system for one in found), "Meaning")
+    return Grid("Errors by kind", columns, tuple(rows), frozenset(range(1, len(columns) - 1)))
+
+
+def agreement_grid(found: Sequence[Anatomy]) -> Grid:
+    """CT and uptake of the same organ: which of them agrees with the reference."""
+    from pet2rep_eval.anatomy import AGREEMENT
+
+    rows = [(kind, *(str(one.agreement[kind]) for one in found)) for kind in AGREEMENT]
+    columns = ("Organs abnormal in either text", *(one.system for one in found))
+    return Grid("CT and uptake inside an organ", columns, tuple(rows), frozenset(range(1, len(columns))))
+
+
+def organs_grid(anatomy: Anatomy, limit: int = 10) -> Grid:
+    """Errors by organ and by class, one column a kind."""
+    from pet2rep_eval.anatomy import KINDS
+
+    shown = list(anatomy.by_organ.items())[:limit] + list(anatomy.by_class.items())
+    rows = [
+        (name.replace("_", " "), *(str(counts[kind]) if counts[kind] else "·" for kind in KINDS))
+        for name, counts in shown
+    ]
+    more = len(anatomy.by_organ) - limit
+    caption = f"{more} more organs with fewer errors. " if more > 0 else ""
+    columns = ("Organ or class", *KINDS)
+    numeric = frozenset(range(1, len(columns)))
+    return Grid(
+        f"{anatomy.system}: errors by organ and class", columns, tuple(rows), numeric, caption.strip()
+    )
+
+
+def worst_grid(anatomy: Anatomy, *, text: bool, number: int = 3, errors: int = 6) -> Grid:
+    """The studies with most errors, with the words of both texts or, without *text*, their places."""
+
+    def told(evidence: Sequence[Evidence]) -> str:
+        if not evidence:
+            return "–"
+        first = evidence[0]
+        place = f"{first.span.start}–{first.span.end}"
+        return f"{first.text} ({place})" if text else place
+
+    rows = []
+    for study, cases in anatomy.worst(number):
+        for case in cases[:errors]:
+            organ = f"{case.organ.replace('_', ' ')}, {case.state.value}"
+            rows.append((study, case.kind, organ, told(case.reference), told(case.prediction)))
+        if len(cases) > errors:
+            rows.append((study, f"{len(cases) - errors} more", "", "", ""))
+    columns = ("Study", "Error", "Organ", "Reference says", "Prediction says")
+    return Grid(f"{anatomy.system}: studies with most errors", columns, tuple(rows))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +27,10 @@ from pet2rep_eval.cli._output import (
 )
 
 if TYPE_CHECKING:
+    from pet2rep_eval.cli._compare_extras import Extras
     from pet2rep_eval.inputs import ReadSystem
     from pet2rep_eval.leaderboard import Comparison, Entrant
-    from pet2rep_eval.leaderboard.published import Placement
+    from pet2rep_eval.records import ParsedReport
 
 BASELINE_NAMES = ("most_frequent", "shuffled", "nearest")
 
@@ -128,7 +128,10 @@ def command(
       pet2rep-eval compare a.jsonl --references refs.jsonl --add-baseline all --sensitivity --output results
     """
     from pet2rep_eval.cache import TextCache
+    from pet2rep_eval.cli._compare_extras import finished_sheets, gather_extras, write_all
+    from pet2rep_eval.cli._compare_tables import grids
     from pet2rep_eval.leaderboard import compare, gather, with_baselines
+    from pet2rep_eval.parsing import parse_report
     from pet2rep_eval.significance import Resampling
 
     resampling = given.resampling or Resampling()
@@ -152,41 +155,46 @@ def command(
             cache=cache,
         )
     comparison = compare(contenders, against=against, main=main, resampling=resampling, trials=trials)
+
+    def read(text: str) -> ParsedReport:
+        return cache.report(text, parse_report) if cache else parse_report(text)
+
+    extras = gather_extras(
+        comparison,
+        protocol=given.protocol,
+        profile=given.profile,
+        read=read,
+        templates={e.name: e.prompt_templates for e in entrants if e.prompt_templates},
+        with_published=with_published,
+        sensitivity=sensitivity,
+        anatomy=anatomy,
+        text=not no_text,
+    )
+    show(comparison, extras, format_)
+    if output:
+        sheets = finished_sheets(comparison, _settings(given, runs, entrants))
+        write_all(comparison, extras, sheets, [*grids(comparison), *extras.grids()], output, read)
+        note(f"Results: {output}{'/' if not str(output).endswith('/') else ''}")
     if cache:
         cache.close()
         if cache.problem:
             note(cache.problem)
-    extras = Extras(placement=placed(comparison) if with_published else None)
-    show(comparison, extras, format_)
 
 
-@dataclass(frozen=True, slots=True)
-class Extras:
-    """What was asked for beside the leaderboard."""
+def _settings(
+    given: Given, runs: Sequence[tuple[str, str]], entrants: Sequence[Entrant]
+) -> dict[str, list[dict[str, Any]]]:
+    """System → the inputs of each of its runs."""
+    from dataclasses import replace
 
-    placement: Placement | None = None
-
-    def grids(self) -> Iterator[Grid]:
-        """Their tables."""
-        from pet2rep_eval.cli import _compare_tables as tables
-
-        if self.placement:
-            yield tables.published_grid(self.placement)
-
-    def sentences(self) -> Iterator[str]:
-        """What they show, in words."""
-        if self.placement:
-            yield from self.placement.sentences
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"published": self.placement.to_dict()} if self.placement else {}
-
-
-def placed(comparison: Comparison) -> Placement:
-    """The systems among the published ones."""
-    from pet2rep_eval.leaderboard.published import place
-
-    return place(comparison)
+    first = given.sources[0]
+    systems = [entrant for entrant in entrants if not entrant.baseline]
+    found: dict[str, list[dict[str, Any]]] = {entrant.name: [] for entrant in systems}
+    for source, entrant in zip(given.sources, systems, strict=False):
+        found[entrant.name].append(given.settings(source))
+    for name, path in runs:
+        found[name].append(given.settings(replace(first, predictions=path, system=name)))
+    return found
 
 
 def read_entrants(given: Given, runs: Sequence[tuple[str, str]]) -> list[Entrant]:
@@ -217,8 +225,6 @@ def read_entrants(given: Given, runs: Sequence[tuple[str, str]]) -> list[Entrant
 
 def show(comparison: Comparison, extras: Extras, format_: str | None) -> None:
     """Print a leaderboard to stdout in a format of :data:`FORMATS`."""
-    from pet2rep_eval.cli._compare_tables import grids
-
     kind = chosen_format(format_)
     if kind == "json":
         emit(to_json(comparison.to_dict() | extras.to_dict()))
@@ -226,6 +232,8 @@ def show(comparison: Comparison, extras: Extras, format_: str | None) -> None:
         rows = comparison.rows()
         emit(to_csv(list(rows[0]), [list(row.values()) for row in rows]))
     else:
+        from pet2rep_eval.cli._compare_tables import grids
+
         sentences = [comparison.summary, *extras.sentences()]
         print_grids([*grids(comparison), *extras.grids()], sentences, comparison.warnings, kind)
 

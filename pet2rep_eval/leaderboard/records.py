@@ -86,6 +86,12 @@ class Difference:
     detectable: float
     """True difference that such a test finds four times in five at .05."""
 
+    def to_dict(self) -> dict[str, Any]:
+        """Flat: the interval as two numbers."""
+        found = asdict(self)
+        found["interval_low"], found["interval_high"] = found.pop("interval")
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:

@@ -56,6 +56,10 @@ def _listed(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 2 else names)
 
 
+def _verb(names: Sequence[str], singular: str) -> str:
+    return singular if len(names) == 1 else singular.removesuffix("s")
+
+
 def _p(p: float) -> str:
     return f"p = {p:.3f}" if p >= 0.001 else f"p = {p:.1g}"
 
@@ -71,21 +75,26 @@ def _sentences(comparison: Comparison) -> Iterator[str]:
     systems = [entry for entry in comparison.entries if not entry.baseline]
     if systems:
         yield _leader(comparison, systems, name)
+    best = max((entry.cells[main].value for entry in systems), default=0.0)
+    above = [e.name for e in comparison.entries if e.baseline and e.cells[main].value > best]
+    if systems and above:
+        who = "it" if len(systems) == 1 else "every system"
+        yield f"Without looking at any image, {_listed(above)} {_verb(above, 'scores')} higher than {who}."
     lifts = {entry.name: comparison.lift(entry.name) for entry in systems}
     ahead = [who for who, d in lifts.items() if d and d.p_holm <= level and d.difference > 0]
     behind = [who for who, d in lifts.items() if d and d.p_holm <= level and d.difference < 0]
     tested = sum(d is not None for d in lifts.values())
     if tested:
         against = f"'{comparison.against}'"
-        parts = [f"ahead of {against}: {_listed(ahead)}"] if ahead else [f"none is ahead of {against}"]
-        if behind:
-            parts.append(f"behind it: {_listed(behind)}")
         open_ = tested - len(ahead) - len(behind)
-        if open_:
-            parts.append(f"{open_} cannot be told from it")
-        yield f"In {name}, of {tested} compared, {'; '.join(parts)}."
+        parts = [
+            *([f"ahead of {against}: {_listed(ahead)}"] if ahead else []),
+            *([f"behind {against}: {_listed(behind)}"] if behind else []),
+            *([f"not told from {against}: {open_}"] if open_ else []),
+        ]
+        yield f"Tested in {name}, {'; '.join(parts)}."
     detectable = [d.detectable for d in comparison.pairs if d.score == main]
-    detectable = detectable or [d.detectable for d in comparison.to_baseline if d.score == main]
+    detectable = detectable or [d.detectable for d in lifts.values() if d]
     if detectable:
         n, usual = comparison.entries[0].n, 100 * float(np.median(detectable))
         yield (
@@ -99,12 +108,10 @@ def _leader(comparison: Comparison, systems: Sequence[Entry], name: str) -> str:
     first = systems[0]
     cell = first.cells[comparison.main]
     low, high = (100 * bound for bound in cell.interval)
-    begin = (
-        f"{first.name} has the highest {name}, {100 * cell.value:.1f} "
-        f"({100 * comparison.resampling.confidence:g} % interval {low:.1f} to {high:.1f})"
-    )
+    told = f"{100 * cell.value:.1f} ({100 * comparison.resampling.confidence:g} % interval {low:.1f} to {high:.1f})"
     if len(systems) == 1:
-        return begin.replace("has the highest", "has a") + "."
+        return f"{first.name} reaches {told} in {name}."
+    begin = f"{first.name} has the highest {name}, {told}"
     beaten, level_with = [], []
     for d in comparison.pairs:
         if d.score == comparison.main and first.name in (d.first, d.second):

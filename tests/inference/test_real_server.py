@@ -108,4 +108,6 @@ def test_a_picture_that_the_server_cannot_read_is_a_reason(server: tuple[str, Pa
         image.write_bytes(b"no picture")
     options = {"base_url": url, "retries": 1, "backoff": 0.01}
     report = generate(prompts, create_backend(f"openai:{model}", SHORT, options), tmp_path / "out.jsonl")
-    assert "HTTP 500" in report.failures["study-000"]
+    # the server answers with a bare 500, or under load drops the connection
+    assert report.failures["study-000"].endswith(", 2 tries")
+    assert report.generated == 0

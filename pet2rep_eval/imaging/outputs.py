@@ -10,9 +10,11 @@ from typing import Any
 
 from pet2rep_eval.errors import InputError, UnknownNameError
 from pet2rep_eval.imaging.contact_sheet import write_contact_sheet
+from pet2rep_eval.imaging.labels import Expectation, compare_with_report
 from pet2rep_eval.imaging.petrg3d import FOLDER, collect
 from pet2rep_eval.imaging.preparing import IMAGES, Prepared
 from pet2rep_eval.prompts import healthy_report, prompt_names, render_prompt
+from pet2rep_eval.records import UptakeState
 
 TASK = "PET2Rep"
 
@@ -44,7 +46,7 @@ def write_outputs(output: Path, results: Sequence[Prepared], choice: PromptChoic
         "separate prompts": _write(
             output / "prompts.separate.jsonl", (prompt_record(r.record, choice, "separate") for r in done)
         ),
-        "quantities": _write(output / "quantities.jsonl", (_quantities(r.record) for r in done)),
+        "quantities": _write(output / "quantities.jsonl", (_quantities(r.record, choice) for r in done)),
         "failures": _write(
             output / "failures.jsonl", ({"study_id": i, "problem": problem} for i, problem in failed)
         ),
@@ -86,9 +88,36 @@ def prompt_record(record: Mapping[str, Any], choice: PromptChoice, variant: str 
     return line
 
 
-def _quantities(record: Mapping[str, Any]) -> dict[str, Any]:
+def _quantities(record: Mapping[str, Any], choice: PromptChoice) -> dict[str, Any]:
     kept = ("study_id", "body_mean_suv", "suv", "lesions", "organs", "expected_states", "notes")
-    return {key: record[key] for key in kept if key in record}
+    row = {key: record[key] for key in kept if key in record}
+    report = choice.reports.get(record["study_id"])
+    if report and record.get("expected_states"):
+        row["report_against_image"] = _comparison(report, record["expected_states"])
+    return row
+
+
+def _comparison(report: str, expected: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What the reference report states of each organ against what its SUVs let one expect."""
+    from pet2rep_eval.parsing import parse_report
+
+    def states(names: Iterable[str]) -> frozenset[UptakeState]:
+        return frozenset(map(UptakeState, names))
+
+    judged = {
+        organ: Expectation(organ, states(e["states"]), states(e["assessable"]), e["reason"])
+        for organ, e in expected.items()
+    }
+    return [
+        {
+            "organ": c.organ,
+            "verdict": c.verdict,
+            "stated": sorted(c.stated),
+            "expected": sorted(c.expected),
+            "reason": c.reason,
+        }
+        for c in compare_with_report(judged, parse_report(report).states)
+    ]
 
 
 def _write(path: Path, rows: Iterable[Mapping[str, Any]]) -> Path:

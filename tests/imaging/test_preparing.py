@@ -142,6 +142,25 @@ def test_lesions_and_organs(scans: Path, tmp_path: Path) -> None:
     json.dumps(record)
 
 
+def test_a_reference_report_is_held_against_the_image(scans: Path, tmp_path: Path) -> None:
+    studies = [s for s in find_studies([scans]) if s.study_id == "one"]
+    results = prepare_studies(studies, tmp_path, workers=1)
+    verdicts = {}
+    for name, text in (
+        ("true", make_phantom(Patient(), **COARSE).report("en")),
+        ("false", "The liver is normal. The spleen shows increased FDG uptake."),
+    ):
+        paths = write_outputs(tmp_path, results, PromptChoice(reports={"one": text}))
+        row = json.loads(paths["quantities"].read_text(encoding="utf-8"))
+        verdicts[name] = {c["organ"]: c["verdict"] for c in row["report_against_image"]}
+    assert verdicts["true"]["liver"] == "consistent"
+    assert verdicts["true"]["spleen"] == "consistent"
+    assert "contradicted" not in (
+        verdicts["true"][organ] for organ in ("liver", "spleen", "kidneys", "pancreas")
+    )
+    assert verdicts["false"] == {"liver": "contradicted", "spleen": "contradicted"}
+
+
 def test_wrong_dose_is_flagged_by_the_mean_of_the_body(tmp_path: Path) -> None:
     phantom = make_phantom(Patient(), **COARSE)
     write_dicom(phantom, tmp_path / "in", changes={"PatientWeight": "720"})

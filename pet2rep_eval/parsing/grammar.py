@@ -69,21 +69,24 @@ def _stretch(kinds: tuple[str, ...]) -> tuple[tuple[str, int, int], ...]:
 
 @lru_cache(maxsize=65_536)
 def _chunks_of(kinds: tuple[str, ...]) -> tuple[Chunk, ...]:
-    # single words part the clause, so that few different stretches are ever parsed
+    # Single words part the clause, and what repeats counts once, so that few different stretches are ever parsed.
     classes = _classes()
     found: list[Chunk] = []
     stretch: list[str] = []
+    begins: list[int] = []
     for index, kind in enumerate([*kinds, ""]):
         alike = classes[kind] if kind else ""
         if alike:
-            stretch.append(alike)
+            if not stretch or alike != stretch[-1]:
+                stretch.append(alike)
+                begins.append(index)
             continue
         if stretch:
-            begin = index - len(stretch)
+            begins.append(index)
             found += [
-                Chunk(rule, begin + start, begin + end) for rule, start, end in _stretch(tuple(stretch))
+                Chunk(rule, begins[start], begins[end]) for rule, start, end in _stretch(tuple(stretch))
             ]
-            stretch = []
+            stretch, begins = [], []
         if kind:
             found.append(Chunk("word", index, index + 1))
     return tuple(found)

@@ -126,9 +126,9 @@ def read_header(path: Path, *, tags: Sequence[str] | None = None) -> DicomFile |
             )
             remaining = path.stat().st_size - stream.tell()
             kind = text(header, "SOPClassUID")
-    except ImagingError:
-        raise
     except Exception as error:
+        if not marked and not path.suffix:
+            return None  # a LICENSE or VERSION file: only its lack of a suffix made it a candidate
         raise ImagingError(
             f"{path}: the DICOM file is damaged or cut off ({type(error).__name__})."
         ) from error

@@ -12,12 +12,13 @@ import hashlib
 import json
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pet2rep_eval.errors import ImagingError, InputError
-from pet2rep_eval.imaging.dicom import NOT_IMAGES, has_preamble, read_header, walk_files
+from pet2rep_eval.imaging.dicom import NOT_IMAGES, read_header, walk_files
 from pet2rep_eval.imaging.header import text
 from pet2rep_eval.imaging.nifti import is_nifti, stem
 
@@ -264,14 +265,16 @@ def _nifti_study(key: tuple[str, ...], files: Sequence[Path], layout: str) -> St
 
 
 def _dicom_kinds(files: Sequence[Path]) -> set[tuple[str, str]]:
-    """(modality, study UID) of the series in a folder, from its first and last file, or all."""
-    candidates = [f for f in files if f.suffix.lower() not in NOT_IMAGES and (has_preamble(f))]
-    if not candidates:
-        return set()
-    found = {_kind(f) for f in (candidates[0], candidates[-1])}
+    """(modality, study UID) of the series in a folder, from its first and last image, or from all."""
+    candidates = [f for f in files if f.suffix.lower() not in NOT_IMAGES and f.name.upper() != "DICOMDIR"]
+    # Two files a folder are opened, not hundreds: that is what a tree of thousands of studies costs.
+    ends = [
+        next((k for f in way if (k := _kind(f)) is not None), None) for way in (candidates, candidates[::-1])
+    ]
+    found = {kind for kind in ends if kind is not None}
     if len(found) > 1:
-        found |= {_kind(f) for f in candidates}
-    return {(k[0], k[1]) for k in found if k is not None}
+        found |= {k for f in candidates if (k := _kind(f)) is not None}
+    return {(k[0], k[1]) for k in found}
 
 
 def _kind(path: Path) -> tuple[str, str, str] | None:
@@ -293,19 +296,22 @@ def _dicom_studies(root: Path, series: Sequence[tuple[Path, str, str]]) -> list[
     damaged = {folder for folder, _ in by_uid.pop("", [])}
     groups = [members for uid in by_uid for members in _copies(by_uid[uid])]
     paths = [_common([folder for folder, _ in members]) for members in groups]
-    found = []
+    names = [_parts(root, path) for path in paths]
+    # How many studies begin with these folder names, and which lie in a folder.
+    sharing = Counter(tuple(parts[:n]) for parts in names for n in range(1, len(parts) + 1))
+    inside: dict[Path, set[int]] = {}
     for number, members in enumerate(groups):
-        parts = _parts(root, paths[number])
-        mixed = [n for n, other in enumerate(groups) if {f for f, _ in other} & {f for f, _ in members}]
+        for folder, _ in members:
+            inside.setdefault(folder, set()).add(number)
+    found = []
+    for number, (members, parts) in enumerate(zip(groups, names, strict=True)):
+        mixed = set().union(*(inside[folder] for folder, _ in members))
         if len(mixed) > 1:
-            if number == mixed[0]:
+            if number == min(mixed):
                 problem = f"{paths[number]}: files of {len(mixed)} studies or patients lie in one folder"
                 found.append(StudyFiles(id_from(parts), layout="dicom", problem=problem))
             continue
-        others = [_parts(root, p) for n, p in enumerate(paths) if n != number]
-        length = next(
-            (n for n in range(1, len(parts) + 1) if not any(o[:n] == parts[:n] for o in others)), len(parts)
-        )
+        length = next((n for n in range(1, len(parts) + 1) if sharing[tuple(parts[:n])] == 1), len(parts))
         pets, cts = ([f for f, m in members if m == kind] for kind in ("PT", "CT"))
         pet, ct = (_common(places) if places else None for places in (pets, cts))
         found.append(StudyFiles(id_from(parts[:length]), pet, ct, layout="dicom"))

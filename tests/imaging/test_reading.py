@@ -49,11 +49,28 @@ def test_a_folder_with_pet_and_ct(tmp_path: Path) -> None:
     pet_series(tmp_path / "a" / "pet")
     ct_series(tmp_path / "a" / "ct")
     (tmp_path / "notes.txt").write_text("nothing", encoding="utf-8")
+    (tmp_path / "LICENSE").write_text("Permission is hereby granted " * 40, encoding="utf-8")
+    (tmp_path / "DICOMDIR").write_bytes(b"\0" * 400)
+    (tmp_path / "empty").write_bytes(b"")
     suv, ct = load_suv(tmp_path, strict=True), load_ct(tmp_path)
     assert sitk.GetArrayFromImage(suv)[:, 0, 0] == pytest.approx(HOUR * np.arange(1000, 1004), rel=1e-6)
     assert sitk.GetArrayFromImage(ct)[:, 0, 0].tolist() == [40, 41, 42, 43]
     assert suv.GetSpacing() == (4.0, 4.0, 3.0)
     assert suv.GetOrigin() == (-8.0, -8.0, 0.0)
+
+
+def test_files_without_preamble_or_suffix(tmp_path: Path) -> None:
+    """Old archives hold bare data sets."""
+    for index in range(3):
+        ds = pet_header(index)
+        save(ds, tmp_path / "with.dcm", np.full((2, 2), 700 + index))
+        (tmp_path / f"I{index}").write_bytes(b"")
+        bare = pydicom.dcmread(tmp_path / "with.dcm")
+        del bare.file_meta
+        bare.save_as(tmp_path / f"I{index}", implicit_vr=True, little_endian=True, enforce_file_format=False)
+    (tmp_path / "with.dcm").unlink()
+    found = sitk.GetArrayFromImage(load_suv(tmp_path))
+    assert found[:, 0, 0] == pytest.approx(HOUR * np.arange(700, 703), rel=1e-6)
 
 
 def test_fractional_slopes_of_later_slices_survive(tmp_path: Path) -> None:

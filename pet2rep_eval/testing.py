@@ -182,8 +182,8 @@ def organ_phrases(language: str) -> Mapping[str, tuple[str, ...]]:
     for phrases in lexicon.sources.values():
         for phrase in phrases[language]:
             concept = lexicon.phrases[phrase.lower()]
-            plain = concept.kind == "SITE" and len(concept.organs) == 1
-            if not plain or concept.side or concept.mass or concept.heading_only or concept.negated:
+            depends = concept.mass or concept.negated or concept.contextual or concept.heading_only
+            if concept.kind != "SITE" or len(concept.organs) != 1 or concept.side or depends:
                 continue
             organ = concept.organs[0]
             if _CONTEXTUAL.search(phrase):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import HealthCheck, find, given, settings
+from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
 from pet2rep_eval import testing
@@ -44,9 +44,10 @@ def test_every_state_occurs(language: str, state: UptakeState) -> None:
 
 
 def test_sides_lists_and_several_states_occur() -> None:
-    quiet = settings(database=None, max_examples=20_000)
+    # finding one is enough: it need not be made small
+    quiet = settings(database=None, max_examples=20_000, phases=[Phase.generate])
     find(testing.stated_organs(), lambda stated: any(one.side for one in stated), settings=quiet)
-    find(testing.reports("zh"), lambda r: "均" in r.text and "及" in r.text, settings=quiet)
+    find(testing.reports("zh"), lambda r: "均未见" in r.text, settings=quiet)
     find(testing.reports(), lambda r: any(len(s) > 1 for s in r.states.values()), settings=quiet)
 
 

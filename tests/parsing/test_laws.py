@@ -67,6 +67,7 @@ UPTAKE_KINDS = frozenset(
     ("CUE", "HOT", "HYPO", "VOID", "UP", "DOWN", "COLD", "EVEN", "SYM", "PHYS", "UNEVEN", "DIFFUSE", "FOCAL")
 ) | {
     "ABN",
+    "URINE",
     "NEG",
     "VERDICT",
     "SUV",

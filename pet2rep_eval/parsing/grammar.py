@@ -67,7 +67,6 @@ def _stretch(kinds: tuple[str, ...]) -> tuple[tuple[str, int, int], ...]:
     )
 
 
-@lru_cache(maxsize=65_536)
 def _chunks_of(kinds: tuple[str, ...]) -> tuple[Chunk, ...]:
     # Single words part the clause, and what repeats counts once, so that few different stretches are ever parsed.
     classes = _classes()
@@ -92,11 +91,16 @@ def _chunks_of(kinds: tuple[str, ...]) -> tuple[Chunk, ...]:
     return tuple(found)
 
 
+_remembered = lru_cache(maxsize=32_768)(_chunks_of)
 _LONGEST = 400
+_SHORT = 48
+"""Longer clauses hardly ever repeat: they are not remembered, so that memory stays bounded."""
 
 
 def chunks(kinds: Sequence[str]) -> tuple[Chunk, ...]:
     """The chunks of a clause given the kinds of its tokens; every token lies in exactly one chunk."""
+    if len(kinds) <= _SHORT:
+        return _remembered(_joined(kinds))
     if len(kinds) <= _LONGEST:
         return _chunks_of(_joined(kinds))
     found: list[Chunk] = []

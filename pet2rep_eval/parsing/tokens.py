@@ -121,6 +121,10 @@ def _long_words() -> list[str]:
     return [p for p in load_lexicon().phrases if len(p) >= 7 and p.isascii() and p.isalpha()]
 
 
+_LONGEST_WORD = 40
+"""Letters of a word that can be a misspelling; the lexicon knows no word of nearly that length."""
+
+
 @lru_cache(maxsize=50_000)
 def _meant(word: str) -> str | None:
     """The word of the lexicon that *word* misspells: one edit, two from twelve letters on; None if there is none."""
@@ -272,7 +276,7 @@ def _misspelt(gaps: list[tuple[int, int]], text: str) -> list[Token]:
     added: list[Token] = []
     for start, end in gaps:
         for match in _WORD.finditer(text, start, end):
-            meant = _meant(match.group())
+            meant = _meant(match.group()) if match.end() - match.start() <= _LONGEST_WORD else None
             if meant:
                 concept = load_lexicon().phrases[meant]
                 added.append(Token(concept.kind, concept, match.start(), match.end(), meant, False))

@@ -48,11 +48,14 @@ def read(
         known = reader.run()
         if len(_read_before) >= _REMEMBERED:
             _read_before.clear()
-        _read_before[key] = known
+        if len(kinds) <= _SHORT:
+            _read_before[key] = known
     return known
 
 
 _REMEMBERED = 20_000
+_SHORT = 48
+"""Tokens of the longest clause that is remembered: longer ones hardly ever repeat, and memory stays bounded."""
 _read_before: dict[tuple[object, ...], Reading] = {}
 """Readings by what decides them: reports repeat clauses, and distinct reports repeat many of them."""
 

@@ -65,6 +65,8 @@ class Concept:
     """A finding that names its organ (脂肪肝): never a mere member of a list."""
     negated: str | None = None
     """The organ meant instead where the clause denies something."""
+    compartment: bool = False
+    """A space or fold that in a list of nodal stations is one of them (肠系膜)."""
     weak: bool = False
     """A word for uptake that states nothing by itself."""
     contextual: bool = False
@@ -107,7 +109,18 @@ def _side_of(phrase: str) -> str | None:
     return "left" if left else "right"
 
 
-_FLAGS = ("noun", "tracer", "alternative", "before", "heading_only", "fluid", "weak", "contextual", "finding")
+_FLAGS = (
+    "noun",
+    "tracer",
+    "alternative",
+    "before",
+    "heading_only",
+    "fluid",
+    "weak",
+    "contextual",
+    "finding",
+    "compartment",
+)
 _KNOWN = {
     *_FLAGS,
     "kind",

@@ -399,6 +399,13 @@ class Reader:
                     continue
                 draft = mention.drafts.get(key)
                 if (
+                    verdict.above_pool
+                    and draft is not None
+                    and draft.state is NORMAL
+                    and draft.sentence == self.sentence
+                ):
+                    continue
+                if (
                     draft is not None
                     and draft.sentence == self.sentence
                     and (draft.spread or (draft.no_uptake and state is UptakeState.ABSENT))

@@ -38,6 +38,8 @@ class Mention:
     node: bool = False
     """It is about lymph nodes."""
     lesion: bool = False
+    compartment: bool = False
+    """In a list of nodal stations it is one of them."""
     inside: bool = False
     paren: bool = False
     heading: bool = False
@@ -87,10 +89,6 @@ def _is_station(mention: Mention) -> bool:
     return bool(mention.organs) and all(sites[o].station for o in mention.organs)
 
 
-_COMPARTMENTS = frozenset(
-    "peritoneum_mesentery pleura nasopharynx great_vessels muscles_soft_tissue esophagus stomach biliary_tract".split()
-)
-"""What in a list of nodal stations is a place of nodes: 纵隔、肠系膜及腋窝淋巴结. A liver or spleen in such a list is itself."""
 _FAT = re.compile(r"脂肪|\bfat\b|adipose")
 _NODE_WORD = re.compile(r"淋巴结$|\bnod(?:es?|al)\b|adenopathy")
 
@@ -226,6 +224,7 @@ class _GroupReader:
             concept.negated,
             place=kind == "HILUM" or self.place_before,
             paren=token.paren,
+            compartment=concept.compartment,
             inside=token.text.endswith("内") or token.text.startswith("intra"),
         )
         if self.side and i > self.chunk.start:
@@ -273,13 +272,13 @@ class _GroupReader:
             "LESION",
         )
         for mention in list(self.run):
-            named = adjacent and (mention is self.run[-1] or not token.chinese)
+            named = adjacent and (mention is self.run[-1] or not (token.chinese or stations))
             if (
                 _is_station(mention)
                 or mention.regions
                 or mention.place
                 or named
-                or (stations and not _COMPARTMENTS.isdisjoint(mention.organs))
+                or (stations and (mention.compartment or mention.organs == ("muscles_soft_tissue",)))
             ):
                 if stations and not mention.nodes and mention.organs:
                     self.group.mentions.remove(mention)
@@ -330,7 +329,7 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
                     mention.regions
                     or mention.place
                     or _is_station(mention)
-                    or (stations and not _COMPARTMENTS.isdisjoint(mention.organs))
+                    or (stations and mention.compartment)
                 ):
                     if mention.nodes:
                         _to_nodes(mention)

@@ -104,7 +104,12 @@ class Comparisons(Directions):
                 last.state, last.degree, last.last = state, None, i
             return
         self._conclude(state, i, negated and state is not NORMAL, self._degree_for(i))
-        if state is NORMAL and self.out.verdicts:
+        pool = kind == "above" and any(
+            "血池" in self.tokens[j].text or "pool" in self.tokens[j].text for j in self.out.compared
+        )
+        if self.out.verdicts:
+            self.out.verdicts[-1].above_pool = pool
+        if (state is NORMAL or pool) and self.out.verdicts:
             self.out.verdicts[-1].spread = True  # a word for the state itself says more
 
     def on_change(self, i: int, token: Token) -> None:

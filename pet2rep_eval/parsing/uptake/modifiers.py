@@ -119,7 +119,11 @@ class Modifiers(Comparisons):
         before = self.tokens[i - 1]
         if before.kind != "HOT" or not before.concept.noun or last.state is not INCREASED:
             return False
-        last.activity, last.last = True, i
+        last.last = i
+        if token.kind == "SYM":
+            last.state, last.spread = NORMAL, True
+        else:
+            last.activity = True
         return True
 
     def on_uneven(self, i: int, token: Token) -> None:

@@ -30,6 +30,8 @@ class Verdict:
     adjective: bool = False
     spread: bool = False
     """Only says how tracer is spread (不均匀, 弥漫分布), or how it changed: a later word can say more."""
+    above_pool: bool = False
+    """Above the blood pool: increased, unless it is also said to lie below the liver."""
     no_uptake: bool = False
     """No uptake at all: normal, unless the next words call it a defect."""
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +70,9 @@ def command(
 
     chosen = _output.chosen_format(format_)
     reports = open_reports(file, text_column=text_column, id_column=id_column)
-    parsed = _parsed(reports.items, language, sections)
+    # a bar would run into what is printed to the same terminal as it is read
+    streamed = sys.stdout.isatty() and (explain or chosen != "table")
+    parsed = _parsed(reports.items, language, sections, bar=not reports.single and not streamed)
     if chosen == "table":
         from pet2rep_eval.cli import _parse_tables
 
@@ -95,11 +99,11 @@ def command(
 
 
 def _parsed(
-    reports: Iterator[Report], language: str, sections: tuple[str, ...]
+    reports: Iterator[Report], language: str, sections: tuple[str, ...], *, bar: bool
 ) -> Iterator[tuple[Report, ParsedReport]]:
     from pet2rep_eval.parsing import parse_report
 
-    with _output.progress("Reading reports") as done:
+    with _output.progress("Reading reports") if bar else nullcontext(_silent) as done:
         for number, given in enumerate(reports, 1):
             yield given, parse_report(given.text, language, sections=sections or None)
             done(number)

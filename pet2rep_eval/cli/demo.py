@@ -25,11 +25,17 @@ every way there is."""
     show_default=True,
     help="Folder for the results.",
 )
+@click.option(
+    "--full",
+    is_flag=True,
+    help="From invented scans to a leaderboard: phantom DICOM, key slices, two tiny models, scores (under five minutes).",
+)
 @click.option("--protocol", default="pet2rep", show_default=True, help="Organs and classes.")
 @click.option("--profile", default="default", show_default=True, help="Text, words and metric settings.")
 @output_options
 def command(
     output: Path,
+    full: bool,
     protocol: str,
     profile: str,
     format_: str | None,
@@ -43,6 +49,13 @@ def command(
     the references, one that finds some of it, one that copies the prompt's template, and one that fails in
     every way there is (missing, empty, refused, duplicate, unreadable, truncated, …).
     """
+    if full:
+        from pet2rep_eval.cli._output import chosen_format
+        from pet2rep_eval.cli.run import hooks, show_result
+        from pet2rep_eval.pipeline import full_demo
+
+        show_result(full_demo(output, hooks=hooks()), chosen_format(format_))
+        return
     from pet2rep_eval.alignment import align
     from pet2rep_eval.datasets import read_predictions, read_references
     from pet2rep_eval.evaluation import score_systems

@@ -98,6 +98,10 @@ def command(
         _print_list(values)
 
 
+def _silent(number: int) -> None:
+    """In place of a bar."""
+
+
 def _parsed(
     reports: Iterator[Report], language: str, sections: tuple[str, ...], *, bar: bool
 ) -> Iterator[tuple[Report, ParsedReport]]:

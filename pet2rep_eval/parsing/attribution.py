@@ -55,7 +55,7 @@ class Reader:
         """The place of the lesion that the sentence speaks of."""
         self.largest: Mention | None = None
         """The place of the largest of several lesions, where the sentence names it."""
-        self.announced: list[Verdict] = []
+        self.announced: list[tuple[Verdict, tuple[int, int]]] = []
         """What a line that ends in a colon says of the list below it."""
         self.sentence = 0
         self.earlier: list[tuple[Draft, Verdict, tuple[int, int]]] = []
@@ -105,7 +105,9 @@ class Reader:
                 break
         self.sentence_start = False
         if clause.colon and not read.named and read.verdicts:
-            self.announced = [v for v in read.verdicts if not v.bare]
+            self.announced = [
+                (v, (clause.tokens[v.first].start, clause.tokens[v.last].end)) for v in read.verdicts if not v.bare
+            ]
         elif read.verdicts or clause.heading:
             self.announced = []
         self.inherits_cue = read.reading.cue_at_end

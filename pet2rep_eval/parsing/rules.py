@@ -188,8 +188,9 @@ def _announced(reader: Reader, read: ReadClause) -> bool:
     """A member of a list whose head said it: "The following sites are hypermetabolic:"."""
     if not reader.announced or not read.named or read.verdicts or not read.clause.first:
         return False
-    for verdict in reader.announced:
-        reader.state(read.named, Verdict(verdict.state, 0, 0, verdict.degree), read, "announced")
+    for verdict, span in reader.announced:
+        for draft in reader.state(read.named, Verdict(verdict.state, 0, 0, verdict.degree), read, "announced"):
+            draft.uptake = span  # the words stand in the head of the list
     last = reader.last
     reader.set_topic(read.named, read)
     reader.last = last
@@ -212,7 +213,7 @@ def _likewise(reader: Reader, read: ReadClause) -> bool:
     denied = bare_denial and reader.sentence_cue and not read.clause.trailing and not read.clause.chinese
     if not ("LIKEWISE" in kinds and read.named) and not denied:
         return False
-    at = kinds.index("LIKEWISE") if "LIKEWISE" in kinds else len(kinds) - 1
+    at = kinds.index("LIKEWISE") if "LIKEWISE" in kinds else len(kinds) - 1 - kinds[::-1].index("NEG")
     verdict = Verdict(NORMAL if denied else last.state, at, at)
     mentions = read.named or _carried(reader, read)
     reader.state(mentions, verdict, read, "likewise")

@@ -26,7 +26,7 @@ from pet2rep_eval.metrics.suite import Composite, Suite
 from pet2rep_eval.protocols import Protocol, load_protocol
 from pet2rep_eval.records import ABNORMAL_STATES, AlignedSystem, Outcome, Pair
 from pet2rep_eval.score_sheet import Baseline, Score, ScoreSheet, StudyResult, Unseen
-from pet2rep_eval.significance import Resampling, intervals
+from pet2rep_eval.significance import RARE, Resampling, intervals
 from pet2rep_eval.template import all_normal, render_template
 from pet2rep_eval.tokenization import MAX_DROPPED, Tokenizer, detect_language, guard
 
@@ -160,7 +160,12 @@ class Evaluator:
             efficacy=tables,
             unseen=self.unseen() if efficacy else None,
             baselines=tuple(self._lift(values)),
-            notes=(*system.notes, *self._guard_predictions(predictions, references), *_undefined(tables)),
+            notes=(
+                *system.notes,
+                *self._guard_predictions(predictions, references),
+                *_undefined(tables),
+                *_rare(tables),
+            ),
             unknown_ids=system.unknown_ids,
             provenance=system.provenance,
             environment=environment(),
@@ -401,6 +406,18 @@ def evaluate(
     return score_systems(
         [system], protocol=protocol, profile=profile, metrics=metrics, resampling=resampling, policy=policy
     )[0]
+
+
+def _rare(tables: EfficacyTables | None) -> list[str]:
+    """A sentence where intervals of CE rest on few cases."""
+    counts = {label: row.support for label, row in tables.per_class.items()} if tables else {}
+    rare = [f"'{label}' ({count})" for label, count in counts.items() if 0 < count < RARE]
+    if not rare:
+        return []
+    return [
+        f"Fewer than {RARE} labels in the references: {', '.join(rare)}. Intervals of CE rest on few cases and "
+        "can cover less than they say."
+    ]
 
 
 def _undefined(tables: EfficacyTables | None) -> list[str]:

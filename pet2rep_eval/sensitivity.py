@@ -65,7 +65,7 @@ class Definition:
     @property
     def name(self) -> str:
         """What is unusual about it."""
-        return ", ".join(self.choices[key] for key in self.changed) or "as usual"
+        return ", ".join(f"{key}: {self.choices[key]}" for key in self.changed) or "as usual"
 
 
 @dataclass(frozen=True, slots=True)

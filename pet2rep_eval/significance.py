@@ -31,6 +31,8 @@ METHODS = ("bca", "percentile")
 TESTS = ("randomisation", "bootstrap")
 CORRECTIONS = ("holm", "benjamini-hochberg", "none")
 
+RARE = 20
+"""A class with fewer labels in the references: intervals of CE may cover less than they say."""
 EXACT_UP_TO = 12
 """With that many studies or fewer, all 2ⁿ exchanges are tried and p is exact."""
 _CELLS = 1 << 22

@@ -131,7 +131,7 @@ def test_the_whole_text_is_read_where_it_is_asked_for() -> None:
     found = sensitivity(system, protocols=("pet2rep",), text_scores=False)
     values = {line.definition.name: line.values["one"] for line in found.single()}
     assert values["as usual"] == 0.0
-    assert values["whole text"] == pytest.approx(1 / 3)
+    assert values["section: whole text"] == pytest.approx(1 / 3)
 
 
 def test_words_and_marks_change_the_text_scores() -> None:
@@ -144,8 +144,8 @@ def test_words_and_marks_change_the_text_scores() -> None:
         if line.definition.score == "bleu_4"
     }
     assert len(set(bleu.values())) >= 3
-    assert bleu["kept"] < bleu["as usual"]
-    assert bleu["whitespace"] < bleu["as usual"]
+    assert bleu["marks: kept"] < bleu["as usual"]
+    assert bleu["words: whitespace"] < bleu["as usual"]
 
 
 def test_ranks_and_moves_belong_together(found: Sensitivity) -> None:

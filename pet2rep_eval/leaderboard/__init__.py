@@ -5,7 +5,7 @@ from __future__ import annotations
 from pet2rep_eval.leaderboard.comparing import MAIN_SCORES, compare
 from pet2rep_eval.leaderboard.gathering import ALWAYS, Entrant, gather, with_baselines
 from pet2rep_eval.leaderboard.records import Cell, Comparison, Contender, Difference, Entry
-from pet2rep_eval.leaderboard.words import RARE
+from pet2rep_eval.significance import RARE
 
 __all__ = [
     "ALWAYS",

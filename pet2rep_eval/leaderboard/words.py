@@ -7,9 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from pet2rep_eval.leaderboard.records import Comparison, Contender, Entry
-
-RARE = 20
-"""A class with fewer labels in the references: intervals of CE may cover less than they say."""
+from pet2rep_eval.significance import RARE
 
 FEW = 30
 """Studies. The bootstrap takes their spread for that of all studies, which with so few it understates."""

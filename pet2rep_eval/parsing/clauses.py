@@ -278,7 +278,10 @@ def _leaves_section(token: Token, tokens: list[Token], normalised: Normalised, e
 def _unknown_heading(colon: Token, normalised: Normalised, marks: list[int]) -> bool:
     """Words of no known place before a colon at the begin of a line: "PEG tract:"."""
     at = bisect.bisect_right(marks, colon.start)
-    name = normalised.text[marks[at - 1] if at else 0 : colon.start].strip(" -*#.0123456789)(")
+    begin = marks[at - 1] if at else 0
+    if colon.start - begin > 200:
+        return False
+    name = normalised.text[begin : colon.start].strip(" -*#.0123456789)(")
     return (
         4 < len(name) <= 40
         and name not in load_lexicon().headings

@@ -53,6 +53,8 @@ _HAN_RUN = re.compile(r"[\u3400-\u9fff]+")
 _APART = re.compile(r"[\x00\n|]")
 _APART_JSON = re.compile(r"[\x00\n|,]")
 """Characters that a stretch of plain text does not simply keep."""
+_CELL = re.compile(r"[^ |]")
+_BARS = re.compile(r"\|[ |]*")
 _JSON = re.compile(r"\s*(?:```(?:json)?\s*)?[\[{]\s*[\"'{\[]")
 BRACKETS = '[]【】［］〔〕「」『』〖〗{}＜＞《》“”"”'
 _FOLDED = {
@@ -170,6 +172,8 @@ class _Builder:
         self.shifts: list[int] = [0]
         self.breaks: set[int] = set()
         self.paragraphs: set[int] = set()
+        self.first_cell: tuple[int, int, int] | None = None
+        """Where the first cell of the text begins, where the bars behind it begin and end."""
         self.table = _character_table()
         self.apart = _APART_JSON if json_shaped else _APART
 
@@ -215,13 +219,26 @@ class _Builder:
             kept = index + 1
             if character == "|":
                 # the first cell of a row names what the others are about
-                line = text.rfind("\n", max(0, at - 200), at) + 1
-                cells = text[line:at].strip(" |")
-                self.add(":" if cells and "|" not in cells else ",", at)
+                self.add(":" if self._after_first_cell(at) else ",", at)
             elif character in "\n," or (self.json_shaped and raw in "{}[]"):
                 self.paragraphs.add(self.size)
         if kept < len(piece):
             self.add(piece[kept:], start + kept)
+
+    def _after_first_cell(self, at: int) -> bool:
+        text = self.text
+        line = text.rfind("\n", max(0, at - 200), at) + 1
+        if line:
+            cells = text[line:at].strip(" |")
+            return bool(cells) and "|" not in cells
+        # the line is long, and what the text begins with is sought once: linear
+        if self.first_cell is None:
+            begin = _CELL.search(text)
+            cell = begin.start() if begin else len(text)
+            bars = _BARS.search(text, cell)
+            self.first_cell = (cell, *(bars.span() if bars else (len(text), len(text))))
+        cell, bar, rest = self.first_cell
+        return cell < at and (at <= bar or at <= rest)
 
     def mark(self, match: re.Match[str]) -> None:
         """Markup, a comment apart: what it means for the text around it."""

@@ -199,18 +199,23 @@ def organ_phrases(language: str) -> Mapping[str, tuple[str, ...]]:
     return {organ: found[organ] for organ in lexicon.sites if organ in found}
 
 
+@st.composite
+def _one_stated(draw: st.DrawFn) -> StatedOrgan:
+    organ = draw(st.sampled_from(_bilingual_organs()))
+    state = draw(st.sampled_from(list(UptakeState)))
+    side = draw(st.sampled_from([None, "left", "right", "bilateral"])) if organ in PAIRED else None
+    return StatedOrgan(organ, state, side)
+
+
+@cache
+def _bilingual_organs() -> tuple[str, ...]:
+    """Organs with names in both languages."""
+    return tuple(sorted(set(organ_phrases("zh")) & set(organ_phrases("en"))))
+
+
 def stated_organs(*, min_size: int = 1, max_size: int = 8) -> st.SearchStrategy[tuple[StatedOrgan, ...]]:
     """What a report could say: organs with states, and sides where they come in pairs; no two alike."""
-    organs = sorted(set(organ_phrases("zh")) & set(organ_phrases("en")))
-
-    @st.composite
-    def one(draw: st.DrawFn) -> StatedOrgan:
-        organ = draw(st.sampled_from(organs))
-        state = draw(st.sampled_from(list(UptakeState)))
-        side = draw(st.sampled_from([None, "left", "right", "bilateral"])) if organ in PAIRED else None
-        return StatedOrgan(organ, state, side)
-
-    return st.lists(one(), min_size=min_size, max_size=max_size, unique=True).map(tuple)
+    return st.lists(_one_stated(), min_size=min_size, max_size=max_size, unique=True).map(tuple)
 
 
 @st.composite
@@ -331,10 +336,15 @@ def trailing_noise() -> st.SearchStrategy[str]:
     return st.lists(st.sampled_from(pieces), max_size=6).map("".join)
 
 
+@cache
+def _vocabulary() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """All phrases and all headings of the lexicon."""
+    return tuple(sorted(load_lexicon().phrases)), tuple(sorted(load_lexicon().headings))
+
+
 def junk(*, max_size: int = 60) -> st.SearchStrategy[str]:
     """Text that no one wrote: phrases of the lexicon, marks, numbers and any characters in any order."""
-    phrases = sorted(load_lexicon().phrases)
-    headings = sorted(load_lexicon().headings)
+    phrases, headings = _vocabulary()
     marks = list("，。；：、,.;:!?()（）[]【】{}<>|*#_~`\\\"'/-+=&%@^\n\r\t \x00\u200b\u3000")
     units = [
         "SUVmax",

@@ -19,6 +19,7 @@ PARTS = {
     "comparison": "benchmarks.comparison",
     "commands": "benchmarks.commands",
     "inference": "benchmarks.inference",
+    "imaging": "benchmarks.imaging",
 }
 """Part → module with ``run(corpus, full=…)``. Parsing stands first: it must meet its texts cold."""
 

@@ -223,7 +223,8 @@ def compile_lexicon(tables: Mapping[str, Mapping[str, Any]], *, digest: str = ""
                             )
                         if key in origin and origin[key] != place:
                             raise ResourceError(
-                                f"The phrase '{phrase}' stands under two concepts: {origin[key]} and {place}. Remove one."
+                                f"The phrase '{phrase}' stands under two concepts: "
+                                f"{origin[key]} and {place}. Remove one."
                             )
                         origin[key] = place
                         side = (

@@ -177,7 +177,18 @@ class ParsedReport:
         """One row a statement, as a pandas table; spans as text."""
         import pandas as pd
 
-        columns = ("organ", "region", "laterality", "state", "degree", "ct", "uptake", "suv_max", "size_mm", "section")
+        columns = (
+            "organ",
+            "region",
+            "laterality",
+            "state",
+            "degree",
+            "ct",
+            "uptake",
+            "suv_max",
+            "size_mm",
+            "section",
+        )
         rows = [
             (
                 s.organ,

@@ -35,7 +35,9 @@ def read_text(kind: str, *names: str) -> str:
 def names(kind: str, *folder: str, suffix: str) -> tuple[str, ...]:
     """Stems of the files with *suffix* in a data folder, sorted."""
     return tuple(
-        sorted(f.name.removesuffix(suffix) for f in resource(kind, *folder).iterdir() if f.name.endswith(suffix))
+        sorted(
+            f.name.removesuffix(suffix) for f in resource(kind, *folder).iterdir() if f.name.endswith(suffix)
+        )
     )
 
 

@@ -59,8 +59,14 @@ class Agreement:
         return self.found / self.stated if self.stated else 1.0
 
     def __str__(self) -> str:
-        parts = [f"{c} {self.f1(c):.3f} ({self.counts[c, 'tp'] + self.counts[c, 'fn']})" for c in (*CLASSES, "normal")]
-        return f"macro F1 {self.macro_f1:.3f} · state accuracy {self.accuracy:.3f} · organs found {self.organs_found:.3f} · n {self.stated} · " + " · ".join(parts)
+        parts = [
+            f"{c} {self.f1(c):.3f} ({self.counts[c, 'tp'] + self.counts[c, 'fn']})"
+            for c in (*CLASSES, "normal")
+        ]
+        return (
+            f"macro F1 {self.macro_f1:.3f} · state accuracy {self.accuracy:.3f} · "
+            f"organs found {self.organs_found:.3f} · n {self.stated} · " + " · ".join(parts)
+        )
 
 
 def agree(items: Iterable[Labelled], *, regions: bool = False) -> Agreement:
@@ -78,7 +84,9 @@ def agree(items: Iterable[Labelled], *, regions: bool = False) -> Agreement:
                 want = {str(s) for s in expected.get(key, frozenset())}
                 have = {str(s) for s in read.get(key, frozenset())}
                 for name in (*CLASSES, "normal"):
-                    kind = {(True, True): "tp", (False, True): "fp", (True, False): "fn"}.get((name in want, name in have))
+                    kind = {(True, True): "tp", (False, True): "fp", (True, False): "fn"}.get(
+                        (name in want, name in have)
+                    )
                     if kind:
                         out.counts[name, kind] += 1
                 if want:
@@ -113,7 +121,9 @@ def from_offsets(labels: Path, table: Path, column: str | None = None) -> list[L
         for label in group:
             target = states if label.get("organ") else regions
             key = str(label.get("organ") or label.get("region"))
-            target[key] = target.get(key, frozenset()) | ({str(label["state"])} if label["state"] else frozenset())
+            target[key] = target.get(key, frozenset()) | (
+                {str(label["state"])} if label["state"] else frozenset()
+            )
         arguable = frozenset(str(x.get("organ") or x.get("region")) for x in group if x["arguable"])
         out.append(Labelled(f"{study}/{name}", texts[study][name], states, regions, arguable))
     return out

@@ -104,7 +104,11 @@ def test_each_slot_has_a_phrase_for_each_state(slot, state, language):
     changed = [a.lower() for a, b in zip(inside, before, strict=True) if a != b]
     words = {
         "zh": {"increased": ["增高"], "decreased": ["减低"], "absent": ["缺"]},
-        "en": {"increased": ["increase"], "decreased": ["decrease", "reduced"], "absent": ["absent", "defect"]},
+        "en": {
+            "increased": ["increase"],
+            "decreased": ["decrease", "reduced"],
+            "absent": ["absent", "defect"],
+        },
     }[language].get(state)
     fields = [f for f in slot.fields[language].values() if f.kind == "uptake"]
     assert len(changed) == (0 if words is None else len(fields))

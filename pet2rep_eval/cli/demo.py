@@ -28,7 +28,7 @@ every way there is."""
 @click.option(
     "--full",
     is_flag=True,
-    help="From invented scans to a leaderboard: phantom DICOM, key slices, two tiny models, scores (under five minutes).",
+    help="From invented scans to a leaderboard: phantom DICOM, key slices, two tiny models, scores (five minutes).",
 )
 @click.option("--protocol", default="pet2rep", show_default=True, help="Organs and classes.")
 @click.option("--profile", default="default", show_default=True, help="Text, words and metric settings.")

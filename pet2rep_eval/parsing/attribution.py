@@ -106,7 +106,9 @@ class Reader:
         self.sentence_start = False
         if clause.colon and not read.named and read.verdicts:
             self.announced = [
-                (v, (clause.tokens[v.first].start, clause.tokens[v.last].end)) for v in read.verdicts if not v.bare
+                (v, (clause.tokens[v.first].start, clause.tokens[v.last].end))
+                for v in read.verdicts
+                if not v.bare
             ]
         elif read.verdicts or clause.heading:
             self.announced = []

@@ -189,7 +189,9 @@ def _announced(reader: Reader, read: ReadClause) -> bool:
     if not reader.announced or not read.named or read.verdicts or not read.clause.first:
         return False
     for verdict, span in reader.announced:
-        for draft in reader.state(read.named, Verdict(verdict.state, 0, 0, verdict.degree), read, "announced"):
+        for draft in reader.state(
+            read.named, Verdict(verdict.state, 0, 0, verdict.degree), read, "announced"
+        ):
             draft.uptake = span  # the words stand in the head of the list
     last = reader.last
     reader.set_topic(read.named, read)

@@ -116,3 +116,42 @@ def test_next_to_nothing_is_read(text: str) -> None:
     report = parse_report(text)
     assert report.text == text
     assert not any(report.states.values())
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    """A stream of a million reports must not fill the memory: every cache that depends on a text has a size."""
+    import importlib
+    import inspect
+    import pkgutil
+
+    import pet2rep_eval.parsing as parsing
+
+    found = 0
+    for module_info in pkgutil.walk_packages(parsing.__path__, "pet2rep_eval.parsing."):
+        module = importlib.import_module(module_info.name)
+        for name, value in vars(module).items():
+            if hasattr(value, "cache_parameters") and inspect.signature(value.__wrapped__).parameters:
+                found += 1
+                size = value.cache_parameters()["maxsize"]
+                assert size is not None, f"{module_info.name}.{name} remembers without end"
+                assert size <= 100_000, f"{module_info.name}.{name}"
+    assert found
+
+
+def test_thousands_of_reports_leave_nothing_behind() -> None:
+    """Fewer blocks of memory stay than reports were read."""
+    import gc
+    import sys as system
+
+    def read(first: int, last: int) -> None:
+        for number in range(first, last):
+            parse_report(
+                f"第{number}号：肝右叶见结节，大小约{number}mm，FDG摄取增高，SUVmax {number / 7:.2f}。脾未见异常。"
+            )
+
+    read(0, 3_000)
+    gc.collect()
+    before = system.getallocatedblocks()
+    read(3_000, 6_000)
+    gc.collect()
+    assert system.getallocatedblocks() - before < 3_000

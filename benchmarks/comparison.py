@@ -42,6 +42,7 @@ def run(corpus: Corpus, *, full: bool) -> Iterator[Row]:
             found = _compare(entrants, Path(folder))
             seconds, spent = time.perf_counter() - start, _cpu_of_all() - before
             remark = f"{len(found.pairs) // len(found.scores)} pairs of systems, {os.cpu_count()} cores"
+            del found
             what = f"{systems} systems × {len(corpus.pairs)} studies, {which}"
             yield Row("compare", what, seconds, "s", remark)
             yield Row("compare", "    CPU of all processes", spent, "CPU s")
@@ -50,8 +51,10 @@ def run(corpus: Corpus, *, full: bool) -> Iterator[Row]:
     own, children = (
         resource.getrusage(who).ru_maxrss / 1e3 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     )
-    workers = min(os.cpu_count() or 1, systems) if (os.cpu_count() or 1) > 1 else 0
-    yield Row("compare", "peak memory, all processes", own + workers * children, "MB", "sum of the peaks")
+    cores = os.cpu_count() or 1
+    workers = min(cores, systems) if cores > 1 else 0
+    told = f"{own:.0f} and {workers} × {children:.0f}"
+    yield Row("compare", "peak memory, sum over processes", own + workers * children, "MB", told)
 
 
 def _cpu_of_all() -> float:

@@ -23,8 +23,8 @@ from pet2rep_eval.metrics.profiles import load_profile
 from pet2rep_eval.metrics.several import StatisticsMemo, check_policy
 from pet2rep_eval.metrics.several import statistics as study_statistics
 from pet2rep_eval.metrics.suite import Composite, Suite
-from pet2rep_eval.protocols import Protocol, load_protocol
-from pet2rep_eval.records import ABNORMAL_STATES, AlignedSystem, Outcome, Pair
+from pet2rep_eval.protocols import OrganStates, Protocol, load_protocol
+from pet2rep_eval.records import ABNORMAL_STATES, AlignedSystem, Outcome, Pair, UptakeState
 from pet2rep_eval.score_sheet import Baseline, Score, ScoreSheet, StudyResult, Unseen
 from pet2rep_eval.significance import RARE, Resampling, intervals
 from pet2rep_eval.template import all_normal, render_template
@@ -177,11 +177,10 @@ class Evaluator:
         if self._memo is None:
             return False
         return all(
-            self._memo.get(
-                PreparedText(pair.prediction if pair.outcome is Outcome.SCORED else "", cache=self.cache),
+            self._memo.holds(
+                pair.prediction if pair.outcome is Outcome.SCORED else "",
                 self.all_references[pair.study_id][: 1 if self.policy == "first" else None],
             )
-            is not None
             for pair in system.pairs
         )
 
@@ -218,7 +217,8 @@ class Evaluator:
         scores = {name: float(by_study[name][place]) for name in self.suite.scores}
         if self._efficacy is None:
             return StudyResult(pair, scores)
-        return StudyResult(pair, scores, reference.states(self.protocol), prediction.states(self.protocol))
+        states = (_shared(text.states(self.protocol)) for text in (reference, prediction))
+        return StudyResult(pair, scores, *states)
 
     def _sd(self, name: str, by_study: Mapping[str, FloatArray]) -> float | None:
         if name not in self.suite.means or len(self.references) < 2:
@@ -406,6 +406,16 @@ def evaluate(
     return score_systems(
         [system], protocol=protocol, profile=profile, metrics=metrics, resampling=resampling, policy=policy
     )[0]
+
+
+@cache
+def _one_set(states: frozenset[UptakeState]) -> frozenset[UptakeState]:
+    return states
+
+
+def _shared(states: OrganStates) -> OrganStates:
+    """*states* with equal sets being one object: there are few, and many sheets are kept and sent."""
+    return {organ: _one_set(found) for organ, found in states.items()}
 
 
 def _rare(tables: EfficacyTables | None) -> list[str]:

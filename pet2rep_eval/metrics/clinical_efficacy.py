@@ -64,6 +64,13 @@ class EfficacyTables:
         return tuple(name for name, row in self.per_class.items() if not row.support or not row.predicted)
 
 
+def _most_abnormal_labels(labels: Indicator, protocol: Protocol) -> NDArray[np.int64]:
+    """:func:`single_states` of indicators (..., organs, classes)."""
+    severity = np.argsort([list(UptakeState).index(label) for label in protocol.labels])
+    first = severity[labels[..., severity].argmax(-1)]
+    return np.where(labels.any(-1), first, len(severity))
+
+
 def _row(values: tuple[NDArray[np.float64], ...], i: int, predicted: int) -> ClassRow:
     precision, recall, f1, support = (column[i] for column in values)
     return ClassRow(float(precision), float(recall), float(f1), int(support), predicted)
@@ -96,10 +103,7 @@ def efficacy_tables(
         zero_division=0,
     )
     per_organ = {organ: _row(by_organ, i, int(ours[:, i].sum())) for i, organ in enumerate(protocol.organs)}
-    single = [
-        np.concatenate([single_states(states, protocol) for states in side])
-        for side in (references, predictions)
-    ]
+    single = [_most_abnormal_labels(side, protocol).ravel() for side in (theirs, ours)]
     matrix = confusion_matrix(*single, labels=range(len(protocol.labels) + 1))
     return EfficacyTables(
         per_class,

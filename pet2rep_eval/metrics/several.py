@@ -84,16 +84,20 @@ class StatisticsMemo:
         self.cache = cache
         self._decided_by = hashlib.sha256(decided_by.encode("utf-8", "surrogatepass")).digest()
 
-    def _parts(self, prediction: PreparedText, references: Sequence[PreparedText]) -> tuple[bytes, ...]:
-        texts = (prediction.text, *(reference.text for reference in references))
+    def _parts(self, prediction: str, references: Sequence[PreparedText]) -> tuple[bytes, ...]:
+        texts = (prediction, *(reference.text for reference in references))
         return (self._decided_by, *(text_hash(text) for text in texts))
+
+    def holds(self, prediction: str, references: Sequence[PreparedText]) -> bool:
+        """Whether the statistics of a study are there."""
+        return self.cache.get("statistics", *self._parts(prediction, references)) is not None
 
     def get(self, prediction: PreparedText, references: Sequence[PreparedText]) -> FloatArray | None:
         """Statistics (k,) of a study, or None."""
-        kept = self.cache.get("statistics", *self._parts(prediction, references))
+        kept = self.cache.get("statistics", *self._parts(prediction.text, references))
         return None if kept is None else np.frombuffer(kept, dtype=np.float64)
 
     def put(self, row: FloatArray, prediction: PreparedText, references: Sequence[PreparedText]) -> None:
         """Keeps the statistics (k,) of a study."""
         kept = np.ascontiguousarray(row, dtype=np.float64).tobytes()
-        self.cache.put(kept, "statistics", *self._parts(prediction, references))
+        self.cache.put(kept, "statistics", *self._parts(prediction.text, references))

@@ -460,3 +460,23 @@ def test_as_many_studies_of_other_patients_are_not_the_benchmarks(monkeypatch: p
     assert found["pet2rep-2025 alone"].comparable["ce_f1"].startswith("uncertain")
     assert found["default alone"].rows[0].system == "one"
     assert found["default alone"].rows[0].place == 1
+
+
+def test_a_second_run_from_the_cache_prints_the_same(tmp_path: Path) -> None:
+    arguments = ("compare", *SYSTEMS, *REFERENCES, *FEW, "--cache", str(tmp_path / "cache"), "--anatomy")
+    first, second = run(*arguments), run(*arguments)
+    assert first.exit_code == second.exit_code == 0
+    assert first.stdout == second.stdout
+    assert list((tmp_path / "cache").iterdir())
+    told = json.loads(second.stdout)
+    assert {row["name"] for row in told["ledger"]} == {"partial", "broken", "template", "all_normal"}
+    assert [one["system"] for one in told["anatomy"]] == ["partial", "broken"]
+
+
+def test_tables_of_definitions_and_errors_are_printed() -> None:
+    result = run("compare", *SYSTEMS, *REFERENCES, *FEW, "--sensitivity", "--anatomy", "--format", "markdown")
+    assert result.exit_code == 0
+    for heading in ("CE F1 under other definitions", "Errors by kind", "CT and uptake inside an organ"):
+        assert f"**{heading}**" in result.stdout
+    assert "| average: micro |" in result.stdout
+    assert "partial: studies with most errors" in result.stdout

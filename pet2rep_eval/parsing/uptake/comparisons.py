@@ -113,6 +113,9 @@ class Comparisons(Directions):
             self.out.verdicts[-1].spread = True  # a word for the state itself says more
 
     def on_change(self, i: int, token: Token) -> None:
+        if token.concept.state is DECREASED and self._next_kind(i) == "CUE" and not self.out.cue:
+            self.on_down(i, token)  # "the rest of the gland has reduced activity"
+            return
         self.change = True
         self.out.change = True
         if token.concept.state is not None and self.open is not None and not self.open.used:

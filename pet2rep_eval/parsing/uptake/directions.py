@@ -183,7 +183,7 @@ class Directions(Targets):
         self._towards(i, token)
 
     def _towards(self, i: int, token: Token) -> None:
-        state = _DIRECTION[token.kind]
+        state = token.concept.state or _DIRECTION[token.kind]
         negated = self._negated()
         degree = self._degree_for(i)
         if degree is None and token.kind == "UP" and token.text.startswith("intense"):

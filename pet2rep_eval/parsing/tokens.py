@@ -245,6 +245,8 @@ def tokenise(normalised: Normalised) -> list[Token]:
                 if kind == "STOP" and piece[0] != ";":
                     depth, paren = 0, False
                 concept = _NUMBERED.get(kind)
+                if concept is _STATION_CONCEPT and _of_neck(tokens) and not piece.endswith("组"):
+                    concept = _LEVEL_CONCEPT
                 if concept is None:
                     append(Token(kind, _BARE[kind], at, until, piece, not piece.isascii(), paren))
                 else:
@@ -266,6 +268,14 @@ def tokenise(normalised: Normalised) -> list[Token]:
         tokens = sorted([*tokens, *added], key=lambda t: t.start)
         doubtful = list(range(len(tokens)))
     return _settle(tokens, doubtful) if doubtful else tokens
+
+
+def _of_neck(tokens: list[Token]) -> bool:
+    """Whether numbered stations that come next are levels of the neck: 颈部2区, 颈部淋巴结(2、3区)."""
+    for token in reversed(tokens[-3:]):
+        if token.kind not in ("SIDE", "NODE"):
+            return token.kind in ("SITE", "REGION") and token.concept.nodes == ("cervical_lymph_nodes",)
+    return False
 
 
 _BARE = {k: Concept(k.lower(), k) for k in ("SUV", "SIZE", "STOP", "COMMA", "COLON", "OPEN", "CLOSE")}

@@ -73,6 +73,10 @@ class Concept:
     """A part that means its organ only where the text does not speak of another."""
     unless: tuple[str, ...] = ()
     """The organs beside which it is only a part; empty: any other."""
+    exception: bool = False
+    """What follows is left out of what the sentence denies ("except for")."""
+    copula: bool = False
+    """It says what something is ("is", "was")."""
     fluid: bool = False
     """An effusion: which organ it means depends on the cavity."""
 
@@ -120,6 +124,8 @@ _FLAGS = (
     "contextual",
     "finding",
     "compartment",
+    "exception",
+    "copula",
 )
 _KNOWN = {
     *_FLAGS,
@@ -191,6 +197,7 @@ def compile_lexicon(tables: Mapping[str, Mapping[str, Any]], *, digest: str = ""
     origin: dict[str, str] = {}
     sources: dict[str, dict[str, tuple[str, ...]]] = {}
     sites: dict[str, Site] = {}
+    twice: list[str] = []
     for file in TABLES:
         for top, content in tables[file].items():
             inherited: dict[str, Any] = {}
@@ -222,10 +229,11 @@ def compile_lexicon(tables: Mapping[str, Mapping[str, Any]], *, digest: str = ""
                                 f"{place}: the phrase '{phrase}' is empty or has spaces at its ends."
                             )
                         if key in origin and origin[key] != place:
-                            raise ResourceError(
+                            twice.append(
                                 f"The phrase '{phrase}' stands under two concepts: "
                                 f"{origin[key]} and {place}. Remove one."
                             )
+                            continue
                         origin[key] = place
                         side = (
                             _side_of(key)
@@ -235,6 +243,8 @@ def compile_lexicon(tables: Mapping[str, Mapping[str, Any]], *, digest: str = ""
                         if side not in sided:
                             sided[side] = _concept(file, name, {**table, "side": side}, inherited)
                         phrases[key] = sided[side]
+    if twice:
+        raise ResourceError("\n".join(twice))
     characters = tables["characters"]
     headings = {
         h.lower(): section

@@ -48,7 +48,7 @@ class Reader:
         self.steps = 0
         self.unattributed: list[tuple[int, int]] = []
         self.reference_clause = False
-        self.change = False
+        self.change = self.exception = False
         self.contrast = self.form = self.after_heading = False
         self.heading_lesion = self.sentence_start = False
         self.lesion_topic: list[Mention] = []
@@ -91,6 +91,7 @@ class Reader:
             self.sentence_topic = self.sentence_topic and clause.soft
             self.reference_clause = False
             self.change = False
+            self.exception = clause.tokens[0].concept.exception
         self.after_heading = False
         if clause.heading and not (self.announced and not clause.colon):
             self._enter_heading(clause)
@@ -170,6 +171,15 @@ class Reader:
                 if axes:
                     sizes.append(axes)
         named = [m for g in groups for m in g.mentions if not m.place and m.keys]
+        if (
+            self.form
+            and self.sentence_start
+            and "LESION" in there
+            and named
+            and all(m.regions for m in named)
+            and any(m.organs for m in self.topic)
+        ):
+            named = []  # "Peritoneum: two pelvic deposits"
         if self.form and len(self.topic) > 1 and named and not clause.heading and self.sentence_topic:
             heading = {o for m in self.topic for o in m.organs}
             if (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pet2rep_eval.lexicon import load_lexicon
 from pet2rep_eval.parsing.grammar import ELEMENTS, TERMS
@@ -117,8 +117,19 @@ def find_headings(normalised: Normalised) -> list[Heading]:
         if section and at not in found:
             found[at] = Heading(section, at, position, position + 1)
         position = text.find(":", position + 1)
-    # a heading before 影像诊断 without colon, after a full stop
-    return sorted(found.values(), key=lambda h: h.start)
+    return _diagnoses(sorted(found.values(), key=lambda h: h.start), text)
+
+
+def _diagnoses(headings: list[Heading], text: str) -> list[Heading]:
+    """A diagnosis given before anything is described is the history, one given after it the impression."""
+    described = bool(headings) and any(c in "。.;:" for c in text[: headings[0].start].strip())
+    out: list[Heading] = []
+    for heading in headings:
+        if heading.name == "diagnosis":
+            heading = replace(heading, name="impression" if described else "history")
+        described = described or heading.name in READ
+        out.append(heading)
+    return out
 
 
 def _names_field(token: Token, normalised: Normalised) -> bool:
@@ -391,6 +402,8 @@ def _merged(clauses: list[Clause]) -> Iterator[Clause]:
             for extra in [*waiting, clause]:
                 _append(out[-1], extra)
             waiting = []
+        elif out and not waiting and _cold_after(out[-1], clause):
+            _append(out[-1], clause)
         elif not waiting and (anchor := _continued(clause, out)) is not None:
             _append(anchor, clause)
         elif (
@@ -429,6 +442,21 @@ def _adjectives(clause: Clause) -> bool:
             t.kind in ("HOT", "FINDING", "DEG", "HYPO", "VOID", "UNEVEN", "DIFFUSE") for t in clause.tokens
         )
         and not any(t.concept.noun for t in clause.tokens)
+    )
+
+
+def _cold_after(head: Clause, clause: Clause) -> bool:
+    """ "a nonavid, photopenic core": two adjectives of one noun."""
+    kinds = [t.kind for t in clause.tokens]
+    return (
+        not clause.chinese
+        and not clause.heading
+        and not head.heading
+        and not head.trailing
+        and head.tokens[-1].kind == "EVEN"
+        and kinds[0] == "VOID"
+        and len(kinds) > 1
+        and kinds[1] in ("CENTER", "PART", "LESION", "SITE")
     )
 
 

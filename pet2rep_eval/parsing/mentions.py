@@ -231,7 +231,7 @@ class _GroupReader:
             mention.start, mention.first = self.tokens[i - 1].start, i - 1
         self.group.mentions.append(mention)
         self.run.append(mention)
-        if self.group.node_first:
+        if self.group.node_first and not (self.listed and kind == "SITE" and not _is_station(mention)):
             _to_nodes(mention)
         self.side = None
 

@@ -11,7 +11,7 @@ from pet2rep_eval.lexicon import load_lexicon
 from pet2rep_eval.parsing.attribution import SUV_THRESHOLD, Reader, extend
 from pet2rep_eval.parsing.binding import bound, current, next_name, with_regions
 from pet2rep_eval.parsing.drafts import ReadClause
-from pet2rep_eval.parsing.grammar import TERMS
+from pet2rep_eval.parsing.grammar import ELEMENTS, TERMS
 from pet2rep_eval.parsing.mentions import Mention
 from pet2rep_eval.parsing.uptake import Verdict
 from pet2rep_eval.records import UptakeState
@@ -80,6 +80,8 @@ def _stated(reader: Reader, read: ReadClause) -> bool:
         read.verdicts.append(Verdict(NORMAL, at, at))
     if not read.named or not read.verdicts:
         return False
+    if _joins_subject(reader, read):
+        read.named = [*reader.topic, *read.named]
     verdicts = current(read.verdicts, read)
     stated: list[Mention] = []
     shared: list[Mention] = []
@@ -114,7 +116,14 @@ def _stated(reader: Reader, read: ReadClause) -> bool:
     topic = stated or read.named
     said = max(v.last for v in verdicts)
     trailing = [m for m in left if m.first > said]
-    if trailing and any(
+    if trailing and _excepts(read, verdicts[-1], trailing[0]):
+        # "no uptake except in the left apex": there it is
+        if not (read.suv or read.clause.continued):
+            reader.state(
+                trailing, Verdict(INCREASED, verdicts[-1].first, trailing[-1].last), read, "exception"
+            )
+        topic, last = trailing, [d for m in trailing for d in m.drafts.values()]
+    elif trailing and any(
         t.kind in ("LESION", "FOCAL", "NODE") for t in read.clause.tokens[said + 1 : trailing[0].first]
     ):
         # "… with superimposed lesions in L2 and the sacrum": what follows is about these
@@ -122,6 +131,27 @@ def _stated(reader: Reader, read: ReadClause) -> bool:
     reader.set_topic(_new_topic(reader, read, topic), read)
     reader.last = last
     return True
+
+
+def _joins_subject(reader: Reader, read: ReadClause) -> bool:
+    """ "The spleen, 14 cm in length, and the liver were …": the subject of the verb began in a clause before."""
+    tokens = read.clause.tokens
+    if read.clause.first or read.clause.chinese or tokens[0].kind != "JOIN" or not _is_open(reader.topic):
+        return False
+    verb = next((i for i, t in enumerate(tokens) if t.kind == "VERB"), -1)
+    return (
+        verb > 0
+        and not reader.topic_lesion
+        and all(m.organs for m in reader.topic)
+        and all(t.kind in ELEMENTS or t.kind == "JOIN" for t in tokens[:verb])
+        and read.verdicts[0].last > verb
+    )
+
+
+def _excepts(read: ReadClause, verdict: Verdict, mention: Mention) -> bool:
+    """The mention is left out of what the verdict denies."""
+    between = read.clause.tokens[verdict.last + 1 : mention.first]
+    return verdict.negated and not mention.place and any(t.concept.exception for t in between)
 
 
 def _new_topic(reader: Reader, read: ReadClause, mentions: list[Mention]) -> list[Mention]:
@@ -232,6 +262,7 @@ def _remainder(reader: Reader, read: ReadClause) -> bool:
     if (
         reader.topic
         and not reader.blocked
+        and not (reader.exception and not read.clause.first)
         and (chinese or (reader.sentence_topic and not read.clause.first) or verdict.bare)
     ):
         if verdict.bare and not chinese and not reader.sentence_topic:
@@ -408,7 +439,9 @@ def _suv_only(reader: Reader, read: ReadClause) -> bool:
             mentions = reader.generic_nodes(group)
             reader.describe(mentions, read)
         lesion = reader.topic_lesion or read.lesion
-        if mentions is not reader.topic or not reader.last:
+        if mentions and mentions is not reader.topic and all(m.node for m in mentions):
+            reader.last = reader.describe(mentions, read)  # nodes, with their own value
+        elif mentions is not reader.topic or not reader.last:
             drafts = [d for m in mentions for d in m.drafts.values()]
             opened = [d for d in drafts if d.state is None]
             reader.last = opened or drafts or reader.last

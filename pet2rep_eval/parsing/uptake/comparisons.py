@@ -135,6 +135,10 @@ class Comparisons(Directions):
 
     def on_prior(self, i: int, token: Token) -> None:
         if self._next_kind(i) not in ("FINDING", "STRUCT", "SIZE"):
+            if self.open is not None and any(
+                t.kind in ("SUV", "COMMA") for t in self.tokens[self.open.last : i]
+            ):
+                self._finish_open()  # "uptake in the thyroid (SUV 9.1, previously 8.7)"
             self.prior = True
             if self.valued:
                 self.out.change = True

@@ -226,8 +226,8 @@ class Directions(Targets):
         if attributive and not (
             "cue" in self.nouns and self.open is not None and not self.open.used and token.chinese
         ):
-            if self.neg is not None and self.pending is None:
-                pass
+            if self.pending is not None and self.pending[0] is NORMAL and self.pending[1] == i - 1:
+                return  # "normal intense uptake"
             self._finish_open()
             self.pending = (
                 state,

@@ -108,6 +108,11 @@ class Modifiers(Comparisons):
 
     def on_focal(self, i: int, token: Token) -> None:
         self.focal = i
+        if token.concept.noun and self.neg is not None and not self.neg_used and not self.out.cue:
+            if self._next_kind(i) not in ("CUE", "HOT", "IN", "VOID", "HYPO") or self._names_next(i + 1):
+                self._emit(NORMAL, self.neg, i, False)  # "no other focus in the skeleton"
+                self.neg_used = True
+                return
         if self.open is not None and not self.open.used and self.neg is None:
             self.open.focal = True
 
@@ -165,8 +170,8 @@ class Modifiers(Comparisons):
         self.cause = True
 
     def on_urine(self, i: int, token: Token) -> None:
-        if self.cause:
-            self.out.called_physiological = True
+        if self.cause or (i and self.out.verdicts and self.tokens[i - 1].concept.copula):
+            self.out.called_physiological = True  # "… is excreted tracer"
             return
         following = self._next_kind(i)
         if (

@@ -102,6 +102,17 @@ class Reader(Nouns):
         self.out.contrast = self.contrast
         return self.out
 
+    def _increase_in(self, at: int) -> bool:
+        """ "Diffuse increase in the spleen": of a place, and of nothing that the CT shows."""
+        token = self.tokens[at]
+        return (
+            not token.chinese
+            and not self.out.structural
+            and self._names_next(at + 1)
+            and not any(t.kind in ("STRUCT", "FINDING", "LESION", "SIZE", "CONTRAST") for t in self.tokens)
+            and any(t.kind in ("DEG", "DIFFUSE", "FOCAL", "NEG") for t in self.tokens[:at])
+        )
+
     def _finish(self) -> None:
         if self.pending is not None:
             state, at, negated, degree, _physiological = self.pending
@@ -121,6 +132,8 @@ class Reader(Nouns):
                 last.last = max(last.last, at)
             elif state is NORMAL:
                 self._emit(NORMAL, at, at, False, bare=True)
+            elif state is INCREASED and self._increase_in(at):
+                self._emit(INCREASED, at, at, negated, degree=degree)
             elif self.form and not self.out.structural and "缺如" not in self.tokens[at].text:
                 self._emit(state, at, at, negated, degree=degree)
             elif negated and self.out.structural is False and state is INCREASED and self.tokens[at].chinese:

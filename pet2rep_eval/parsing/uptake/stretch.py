@@ -43,8 +43,20 @@ class Stretch:
         self.about: frozenset[str] = frozenset()
         self.named_since = self.no_new = self.instead = self.valued = False
 
+    def _kind_at(self, i: int) -> str:
+        return self.tokens[i].kind if i < self.size else ""
+
     def _next_kind(self, i: int) -> str:
-        return self.tokens[i + 1].kind if i + 1 < self.size else ""
+        return self._kind_at(i + 1)
+
+    def _names_next(self, i: int) -> bool:
+        """A preposition at *i* leads straight to a named place."""
+        if self._kind_at(i) != "IN":
+            return False
+        after = next(
+            (t.kind for t in self.tokens[i + 1 : i + 4] if t.kind not in ("SIDE", "PART", "REST")), ""
+        )
+        return after in ("SITE", "REGION", "HILUM")
 
     def _emit(
         self,

@@ -75,6 +75,8 @@ class Concept:
     """The organs beside which it is only a part; empty: any other."""
     exception: bool = False
     """What follows is left out of what the sentence denies ("except for")."""
+    around: bool = False
+    """It says that something lies around what it is said of (周围)."""
     copula: bool = False
     """It says what something is ("is", "was")."""
     fluid: bool = False
@@ -126,6 +128,7 @@ _FLAGS = (
     "compartment",
     "exception",
     "copula",
+    "around",
 )
 _KNOWN = {
     *_FLAGS,

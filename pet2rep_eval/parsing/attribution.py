@@ -50,7 +50,7 @@ class Reader:
         self.reference_clause = False
         self.change = self.exception = False
         self.contrast = self.form = self.after_heading = False
-        self.heading_lesion = self.sentence_start = False
+        self.heading_lesion = self.sentence_start = self.node_heading = False
         self.lesion_topic: list[Mention] = []
         """The place of the lesion that the sentence speaks of."""
         self.largest: Mention | None = None
@@ -200,7 +200,12 @@ class Reader:
             reference="REF" in there and not (named and "LESION" in there),
             named=named,
             verdicts=list(reading.verdicts),
-            places=not named and any(m.place and not m.aside for g in groups for m in g.mentions),
+            places=not named
+            and any(
+                m.place and not m.aside and (not m.paren or tokens[0].paren)
+                for g in groups
+                for m in g.mentions
+            ),
             kinds=there,
         )
 
@@ -261,10 +266,20 @@ class Reader:
         groups = [read_group(tokens, c) for c in chunks(kinds) if c.rule == "group"]
         finish_groups(groups, tokens)
         mentions = [m for g in groups for m in g.mentions if m.keys]
+        if not mentions and any(g.node for g in groups):
+            self.node_heading = True  # "Nodes", and the regions below it
+        elif not clause.paragraph or any(m.organs and not m.node and not m.nodes for m in mentions):
+            self.node_heading = False
         regions = [m for m in mentions if m.regions]
         self.blocked = False
         self.last = []
-        if regions and not any(m.organs for m in mentions):
+        if regions and self.node_heading and not any(m.organs for m in mentions):
+            nodes = tuple(n for m in regions for n in m.nodes or _REGION_NODES.get(m.regions[0], ()))
+            self.topic = [
+                Mention((n,), (), None, -1, -1, groups[0].first, groups[0].last, (n,), node=True)
+                for n in nodes
+            ]
+        elif regions and not any(m.organs for m in mentions):
             self.region = tuple(r for m in regions for r in m.regions)
             self.region_nodes = tuple(n for m in regions for n in m.nodes)
             self.topic = []

@@ -73,7 +73,7 @@ def bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention]
     if joint == "attribute":
         after = together(after, tokens)
     if inner:
-        if before and not chinese and tokens[0].kind == "NEG":
+        if before and not chinese and any(t.kind == "NEG" for t in tokens[: before[0].first]):
             inner = before + inner  # "neither the valves nor the great vessels"
         return inner + (list(after) if joint == "list" else []), "inside"
     if before and not chinese and joint == "in" and before[-1].last == verdict.first - 1:

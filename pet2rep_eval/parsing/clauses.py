@@ -224,7 +224,7 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
             mark += 1
         if crossed and _hard_break(previous, token, strong, _names_field(token, normalised)):
             bare_line = bool(current) and first and not pending and _names_only(current)
-            if bare_line and not normalised.text[current[-1].end : token.start].strip():
+            if bare_line and not normalised.text[current[-1].end : token.start].strip(" \n-*#•·>"):
                 yield from flush(False, colon=True, line=True)
             yield from flush(True)
             paragraph = True
@@ -321,6 +321,8 @@ def _names_only(tokens: list[Token]) -> bool:
     )
 
 
+_VALUES = frozenset({"SUV", "SIZE", "COMMA"})
+"""What can stand in parentheses behind a member of a list."""
 _LISTABLE = ELEMENTS | {"JOIN", "OF", "COMMA", "IN", "REST"}
 
 
@@ -336,6 +338,8 @@ def _bare(clause: Clause) -> bool:
     if clause.trailing or tokens[0].kind == "VERB":
         return False
     for t in tokens:
+        if t.paren and t.kind in _VALUES:
+            continue
         if t.kind not in _LISTABLE and t.text not in _SEEN and t.text not in ("neither", "nor"):
             return False
     if any(t.concept.fluid or t.concept.finding for t in tokens):
@@ -350,19 +354,21 @@ _SAYS = frozenset("CUE HOT HYPO VOID EVEN COLD UP DOWN PHYS ABN NEG".split())
 
 def _says(clause: Clause) -> bool:
     return any(
-        t.kind in ("CUE", "HOT", "HYPO", "VOID", "EVEN", "COLD", "UP", "DOWN", "PHYS") for t in clause.tokens
+        t.kind in ("CUE", "HOT", "HYPO", "VOID", "EVEN", "COLD", "UP", "DOWN", "PHYS", "URINE")
+        for t in clause.tokens
     )
 
 
 def _open_list(clause: Clause) -> bool:
     """The clause says something first and names places last, so that a following name goes on with its list."""
-    last = clause.tokens[-1]
+    last = next((t for t in reversed(clause.tokens) if not (t.paren and t.kind in _VALUES)), clause.tokens[0])
     if last.kind not in ELEMENTS:
         return False
     says = [
         i
         for i, t in enumerate(clause.tokens)
-        if t.kind in ("CUE", "HOT", "HYPO", "VOID", "EVEN", "COLD", "UP", "DOWN", "PHYS", "ABN", "NEG")
+        if t.kind
+        in ("CUE", "HOT", "HYPO", "VOID", "EVEN", "COLD", "UP", "DOWN", "PHYS", "ABN", "NEG", "URINE")
     ]
     names = [i for i, t in enumerate(clause.tokens) if t.kind in ("SITE", "REGION", "HILUM", "NODE")]
     return bool(says and names) and says[-1] < names[-1]
@@ -402,7 +408,7 @@ def _merged(clauses: list[Clause]) -> Iterator[Clause]:
             for extra in [*waiting, clause]:
                 _append(out[-1], extra)
             waiting = []
-        elif out and not waiting and _cold_after(out[-1], clause):
+        elif out and not waiting and (_cold_after(out[-1], clause) or _adjective_after(out[-1], clause)):
             _append(out[-1], clause)
         elif not waiting and (anchor := _continued(clause, out)) is not None:
             _append(anchor, clause)
@@ -458,6 +464,22 @@ def _cold_after(head: Clause, clause: Clause) -> bool:
         and len(kinds) > 1
         and kinds[1] in ("CENTER", "PART", "LESION", "SITE")
     )
+
+
+_ATTRIBUTES = frozenset("DEG UP FOCAL DIFFUSE UNEVEN SYM EVEN ABN PHYS".split())
+
+
+def _adjective_after(head: Clause, clause: Clause) -> bool:
+    """ "There is faint, diffuse uptake": two adjectives of one word for uptake."""
+    if clause.chinese or clause.heading or head.heading or head.trailing:
+        return False
+    end = len(head.tokens)
+    while end and head.tokens[end - 1].kind in ("DEG", "UP", "FOCAL", "DIFFUSE", "UNEVEN"):
+        end -= 1
+    if end == len(head.tokens) or (end and head.tokens[end - 1].concept.copula):
+        return False
+    following = next((t.kind for t in clause.tokens if t.kind not in _ATTRIBUTES), "")
+    return clause.tokens[0].kind in _ATTRIBUTES and following in ("CUE", "HOT")
 
 
 _FINITE = frozenset("is are was were remains remain appears appear".split())
@@ -558,7 +580,7 @@ def _announces(clause: Clause, out: list[Clause]) -> bool:
 
 def _goes_on(clause: Clause) -> bool:
     """It begins with names and says nothing of its own: "axillary and inguinal nodes, compatible with viraemia"."""
-    kinds = [t.kind for t in clause.tokens]
+    kinds = [t.kind for t in clause.tokens if not (t.paren and t.kind in _VALUES)]
     lead = next((k for k in kinds if k not in ("JOIN", "SIDE")), "")
     return (
         lead in ("SITE", "REGION", "HILUM")

@@ -130,7 +130,7 @@ class _GroupReader:
                 if not token.concept.before:
                     for mention in self.run[-1:] if token.chinese else self.run:
                         # around a bone or a prosthesis is still of the bone
-                        mention.place = not (token.text == "周围" and mention.organs == ("bones",))
+                        mention.place = not (token.concept.around and mention.organs == ("bones",))
             elif kind == "NODE":
                 self._node(i)
             elif kind == "LESION":
@@ -186,6 +186,10 @@ class _GroupReader:
             return  # 腹部肠管: the region only says where the organ lies
         last = self.run[-1] if self.run and not self.listed else None
         if last is not None:
+            if token.paren and token.chinese and last.organs and not last.paren and not last.place:
+                last.last, last.end = i, token.end
+                self.side = None
+                return  # 内乳区(第2肋间): it says where more closely
             if token.text in ("附件", "附件区") and last.organs in (("spine",), ("bones",)):
                 last.last, last.end = i, token.end
                 return
@@ -354,9 +358,17 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
         ):
             # a list of bones that ends in marrow is about the marrow
             for mention in [
-                m for m in group.mentions if m.organs in (("bones",), ("spine",)) and m.last < marrow.first
+                m
+                for m in group.mentions
+                if m.organs in (("bones",), ("spine",), ("muscles_soft_tissue",)) and m.last < marrow.first
             ]:
                 group.mentions.remove(mention)
+    skin = next((m for g in groups for m in g.mentions if m.organs == ("skin",)), None)
+    if skin is not None:
+        after = next((i for i in range(skin.last + 1, len(tokens)) if tokens[i].kind == "IN"), len(tokens))
+        for mention in (m for g in groups for m in g.mentions):
+            if mention.organs == ("muscles_soft_tissue",) and mention.first > after:
+                mention.place = mention.aside = True  # "plaques of the skin on the trunk and thighs"
     regional = [m for g in groups for m in g.mentions if m.regions]
     if regional and (fluid := next((i for i, t in enumerate(tokens) if t.concept.fluid), None)) is not None:
         for mention in regional:

@@ -368,6 +368,13 @@ def _carry(reader: Reader, read: ReadClause) -> bool:
     return True
 
 
+def _other_side(topic: list[Mention], named: list[Mention]) -> bool:
+    """The left after the right, or the other way round."""
+    return {m.side for m in topic} | {m.side for m in named} == {"left", "right"} and not (
+        {m.side for m in topic} & {m.side for m in named}
+    )
+
+
 def _called_physiological(reader: Reader, read: ReadClause) -> bool:
     """考虑生理性, "likely physiologic": what was said before is normal, unless another cause stands beside it."""
     reading = read.reading
@@ -390,9 +397,12 @@ def _called_physiological(reader: Reader, read: ReadClause) -> bool:
         and not read.clause.first
         and not read.rest
         and all(m.organs and set(m.organs) <= spoken for m in read.named)
+        and not _other_side(reader.topic, read.named)
     )
     if not (reading.called_physiological or (reading.physiological and (not read.named or again))):
         return False
+    if read.named and not read.verdicts and not again and "URINE" in read.kinds:
+        return False  # 双肾可见生理性排泄: said of what the clause names
     tokens = read.clause.tokens
     instead = next((i for i, t in enumerate(tokens) if t.kind == "INSTEAD"), len(tokens))
     kinds = [t.kind for t in tokens[:instead]]
@@ -491,7 +501,7 @@ def _described(reader: Reader, read: ReadClause) -> bool:
         kinds = {t.kind for t in read.clause.tokens}
         if not read.clause.first and _is_open(reader.topic):
             if "SYM" in kinds and not kinds & {"LESION", "FINDING", "NODE"}:
-                return True  # 两侧腭扁桃体对称: a remark, the sentence goes on about its subject
+                mentions = [*reader.topic, *mentions]  # 精囊腺对称: the sentence goes on about both
             if all(m.organs == ("spine",) for m in mentions) and all(
                 m.organs == ("bones",) for m in reader.topic
             ):

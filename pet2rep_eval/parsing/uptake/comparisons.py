@@ -53,6 +53,8 @@ class Comparisons(Directions):
         elif target == "side" and i and self.tokens[i - 1].kind == "SIDE" and not (self.out.cue or self.open):
             return  # "left greater than right": which side has more of what was said
         ahead = [t.kind for t in self.tokens[i + 1 : i + 4]]
+        if target is None and kind == "below" and not self.tokens[i].chinese and self._next_kind(i) == "IN":
+            ahead = ["CHANGE"]  # "less intense than on the June scan"
         if any(k in ("PRIOR", "CHANGE") for k in ahead) and not self.tokens[i].chinese:
             # "decreased compared with the previous study"
             self.on_change(i, self.tokens[i])
@@ -139,12 +141,24 @@ class Comparisons(Directions):
                 t.kind in ("SUV", "COMMA") for t in self.tokens[self.open.last : i]
             ):
                 self._finish_open()  # "uptake in the thyroid (SUV 9.1, previously 8.7)"
+            elif (
+                self.pending is not None
+                and self.pending[0] is NORMAL
+                and any(t.kind in ("SUV", "COMMA") for t in self.tokens[self.pending[1] : i])
+            ):
+                self._emit(NORMAL, self.pending[1], self.pending[1], self.pending[2], bare=True)
+                self.pending = None
             self.prior = True
             if self.valued:
                 self.out.change = True
 
     def on_present(self, i: int, token: Token) -> None:
         self.prior = False
+        following = next(
+            (t.kind for t in self.tokens[i + 1 : i + 4] if t.kind not in ("PART", "DIFFUSE")), ""
+        )
+        if not token.chinese and token.text == "new" and following == "CUE" and self.neg is None:
+            self.abnormal = i  # "new uptake in the sigmoid"
         if self.neg == i - 1 and token.text in ("new", "新见", "新增", "新发", "新出现"):
             self.no_new = True  # "no new lesion" states nothing
 

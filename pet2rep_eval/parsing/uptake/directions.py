@@ -182,7 +182,17 @@ class Directions(Targets):
     def on_even(self, i: int, token: Token) -> None:
         self._towards(i, token)
 
+    def _of_size(self, i: int, token: Token) -> bool:
+        """ "Decreased from 9 to 6 cm": of how large it is."""
+        if token.chinese or self.open is not None or self._next_kind(i) != "IN":
+            return False
+        after = next((t.kind for t in self.tokens[i + 1 :] if t.kind != "IN"), "")
+        return after == "SIZE"
+
     def _towards(self, i: int, token: Token) -> None:
+        if self._of_size(i, token):
+            self.change = self.out.change = True
+            return
         state = token.concept.state or _DIRECTION[token.kind]
         negated = self._negated()
         degree = self._degree_for(i)
@@ -309,6 +319,8 @@ class Directions(Targets):
             last.degree = last.degree or degree
             if not last.negated and state in (DECREASED, ABSENT) and self.tokens[opened.last].kind == "HOT":
                 last.state = INCREASED if self.change else state
+            elif state is NORMAL and i == opened.last + 1 and self.tokens[i].chinese:
+                last.state, last.degree = NORMAL, None  # 浓聚如常
         else:
             self._emit(state, first, i, negated, degree=degree, physiological=self.physiological)
             if opened is not None:

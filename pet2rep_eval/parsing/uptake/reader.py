@@ -32,7 +32,7 @@ def read(
     kinds = [t.kind for t in tokens]
     if not _COMPARING.isdisjoint(kinds):
         before = frozenset(o for t in _before_comparison(tokens) for o in t.concept.organs)
-        organs |= before & _REFERENCE_ORGANS
+        organs = (before & _REFERENCE_ORGANS) if before else organs
     # the numbers of a value decide nothing here
     words = [t.text if t.kind not in ("SUV", "SIZE") else "" for t in tokens]
     parens = [t.paren for t in tokens]

@@ -46,13 +46,13 @@ class Targets(Stretch):
                 "OF",
                 "CENTER",
             ):
-                if kind == "SURROUND" or (kind == "PLACE" and self.tokens[j].text.startswith("周围")):
+                if kind == "SURROUND" or self.tokens[j].concept.around:
                     found = "surround"
                 elif kind == "REF" or (kind in ("SITE", "REGION") and found is None):
                     found = found or ("reference" if self._is_reference(self.tokens[j]) else "side")
                 elif kind == "PART" and found is None and self.tokens[j].chinese:
                     found = "side"
-                elif kind == "EVEN" and found is None:
+                elif kind == "EVEN" and found is None and self._next_kind(j) != "SITE":
                     found = "surround"
                 elif kind == "SIDE" and found is None:
                     found = "side"
@@ -83,7 +83,7 @@ class Targets(Stretch):
             if token.kind == "JOIN" and token.text in ("与", "和", "同", "跟"):
                 self.out.compared.update(seen)
                 return found
-            if token.kind == "SURROUND":
+            if token.kind == "SURROUND" or token.concept.around:
                 found = "surround"
             elif token.kind in ("REF", "SITE", "REGION") and found is None:
                 found = "reference" if self._is_reference(token) else "side"

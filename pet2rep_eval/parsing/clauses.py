@@ -232,6 +232,17 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
             yield from flush(True)
             section, paragraph = "findings", True
         consumed = True
+        if (
+            previous is not None
+            and previous.paren
+            and not token.paren
+            and token.kind in ("SITE", "SIDE", "REGION", "HILUM")
+            and token.chinese
+            and current
+            and current[0].kind in ("SITE", "SIDE", "REGION", "HILUM", "NEG", "PHYS", "ABN")
+            and any(t.paren and t.kind in ("CUE", "HOT", "PHYS", "EVEN") for t in current)
+        ):
+            yield from flush(True, at=previous.end)  # 胃(生理性摄取) 双肺(未见异常): fields with their answers
         previous = token
         if token.kind == "STOP":
             yield from flush(True, at=token.start)
@@ -459,7 +470,7 @@ def _cold_after(head: Clause, clause: Clause) -> bool:
         and not clause.heading
         and not head.heading
         and not head.trailing
-        and head.tokens[-1].kind == "EVEN"
+        and head.tokens[-1].kind in ("EVEN", "VERDICT")
         and kinds[0] == "VOID"
         and len(kinds) > 1
         and kinds[1] in ("CENTER", "PART", "LESION", "SITE")
@@ -581,7 +592,9 @@ def _announces(clause: Clause, out: list[Clause]) -> bool:
 def _goes_on(clause: Clause) -> bool:
     """It begins with names and says nothing of its own: "axillary and inguinal nodes, compatible with viraemia"."""
     kinds = [t.kind for t in clause.tokens if not (t.paren and t.kind in _VALUES)]
-    lead = next((k for k in kinds if k not in ("JOIN", "SIDE")), "")
+    if "IN" in kinds[:2]:
+        kinds = [k for k in kinds if k != "FINDING"]  # "and in the thickened pituitary stalk"
+    lead = next((k for k in kinds if k not in ("JOIN", "SIDE", "IN")), "")
     return (
         lead in ("SITE", "REGION", "HILUM")
         and not _says(clause)

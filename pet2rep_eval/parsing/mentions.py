@@ -143,7 +143,7 @@ class _GroupReader:
                 self.run[-1].organs = ("salivary_glands",)  # "submandibular and parotid glands"
             if kind in ("JOIN", "COMMA"):
                 self.listed, self.side = True, None
-            elif kind != "SIDE":
+            elif kind != "SIDE" and not (kind == "PART" and self._leads(i)):
                 self.listed = False
         return self.group
 
@@ -161,6 +161,10 @@ class _GroupReader:
         if self.run and not self.listed and self.run[-1].organs != concept.organs:
             return True
         return bool(beside)
+
+    def _leads(self, i: int) -> bool:
+        """A part that begins a member of a list and stands before its organ: 胆囊及近段小肠."""
+        return self.listed and bool(self.run) and self.tokens[i].chinese and self._following(i) == "SITE"
 
     def _following(self, i: int) -> str:
         return self.tokens[i + 1].kind if i + 1 < self.chunk.end else ""
@@ -252,6 +256,9 @@ class _GroupReader:
 
     def _part(self, i: int) -> None:
         token = self.tokens[i]
+        if self._leads(i):
+            self.side = self.side or token.concept.side
+            return
         if not self.run:
             self.group.part = True
             self.group.side = self.group.side or token.concept.side

@@ -93,6 +93,18 @@ class Directions(Targets):
     def _direct(self, i: int, token: Token) -> None:
         state = _DIRECT[token.kind]
         noun = token.concept.noun
+        if token.kind == "VOID" and i and not token.chinese:
+            back = i - 2 if self.tokens[i - 1].kind == "COMMA" else i - 1
+            if (
+                self.tokens[back].kind == "VERDICT"
+                and self.out.verdicts
+                and self.out.verdicts[-1].last == back
+            ):
+                self.out.verdicts.pop()  # "a nonavid, photopenic core"
+            if self.pending is not None and self.pending[0] is INCREASED and self._joined_to(i):
+                pstate, at, pneg, pdeg, pphys = self.pending
+                self.pending = None
+                self._emit(pstate, at, at, pneg, degree=pdeg)  # "an intense rim and a cold centre"
         if token.text == "positive" and not any(
             t.kind in ("LESION", "NODE", "SITE", "CUE", "REGION", "PART", "SUV") for t in self.tokens
         ):
@@ -181,6 +193,12 @@ class Directions(Targets):
 
     def on_even(self, i: int, token: Token) -> None:
         self._towards(i, token)
+
+    def _joined_to(self, i: int) -> bool:
+        """Between the direction that waits and the word at *i* stands a thing of its own, and a joining word."""
+        assert self.pending is not None
+        between = {t.kind for t in self.tokens[self.pending[1] + 1 : i]}
+        return "JOIN" in between and bool(between & {"FOCAL", "PART", "LESION"})
 
     def _of_size(self, i: int, token: Token) -> bool:
         """ "Decreased from 9 to 6 cm": of how large it is."""

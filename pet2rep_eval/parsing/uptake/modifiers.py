@@ -15,6 +15,8 @@ class Modifiers(Comparisons):
     def on_neg(self, i: int, token: Token) -> None:
         self.neg = i
         self.neg_used = False
+        if token.concept.state is not None:
+            self.prior = False
 
     def on_deg(self, i: int, token: Token) -> None:
         self.degree, self.degree_at = token.concept.degree, i

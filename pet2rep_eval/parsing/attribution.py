@@ -38,6 +38,8 @@ class Reader:
         self.topic: list[Mention] = []
         self.topic_lesion = False
         self.blocked = False
+        self.field: frozenset[str] = frozenset()
+        """The organs of the heading above."""
         self.region: tuple[str, ...] = ()
         self.region_nodes: tuple[str, ...] = ()
         self.inherits_cue = False
@@ -133,7 +135,12 @@ class Reader:
             about=spoken,
         )
         groups = [
-            read_group(tokens, c, spoken, first=clause.first and not clause.soft and not self.form)
+            read_group(
+                tokens,
+                c,
+                spoken | self.field,
+                first=clause.first and not clause.soft and not self.form and not self.field,
+            )
             for c in chunks(kinds)
             if c.rule == "group"
         ]
@@ -174,10 +181,13 @@ class Reader:
         if (
             self.form
             and self.sentence_start
-            and "LESION" in there
             and named
-            and all(m.regions for m in named)
-            and any(m.organs for m in self.topic)
+            and all(
+                (m.regions and ("LESION" in there or "whole_body" in m.regions))
+                or (m.node and tokens[m.last].kind == "REGION" and not self.node_heading)
+                for m in named
+            )
+            and any(m.organs and (m.nodes or not m.node) for m in self.topic)
         ):
             named = []  # "Peritoneum: two pelvic deposits"
         if self.form and len(self.topic) > 1 and named and not clause.heading and self.sentence_topic:
@@ -243,7 +253,7 @@ class Reader:
             elif involve is not None and concrete and (self.sentence_topic or at > involve):
                 aside = at > involve or len(everything) == 1
                 if clause.tokens[involve].text == "邻近" and any(
-                    k in ("VERB", "CUE", "HOT") for k in kinds[mention.last + 1 :]
+                    k in ("VERB", "CUE", "HOT", "LESION") for k in kinds[mention.last + 1 :]
                 ):
                     aside = False  # 邻近脑池摄取增高: the neighbour is the subject
             else:
@@ -259,6 +269,7 @@ class Reader:
         tokens = clause.tokens
         kinds = [t.kind for t in tokens]
         self.heading_lesion = "LESION" in kinds
+        self.field = frozenset()
         if not any(k in ELEMENTS for k in kinds):
             # a heading that names nothing known: what follows is not about what stood before
             self.topic, self.blocked = [], not self.region
@@ -287,8 +298,16 @@ class Reader:
             organs = [m for m in mentions if m.organs]
             for mention in organs:
                 mention.heading = False
+            if self.node_heading:
+                for mention in organs:
+                    if mention.nodes and mention.organs == ("peritoneum_mesentery",):
+                        mention.organs, mention.node = (
+                            mention.nodes,
+                            True,
+                        )  # "Nodes", and "Mesenteric:" below it
             self.topic = organs or mentions
             self.topic_lesion = False
+            self.field = frozenset(o for m in organs for o in m.organs)
             if all(m.organs for m in mentions):
                 groups_of = {load_lexicon().sites[o].group for m in mentions for o in m.organs}
                 if len(groups_of) == 1 and clause.paragraph:

@@ -242,7 +242,9 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
             and current[0].kind in ("SITE", "SIDE", "REGION", "HILUM", "NEG", "PHYS", "ABN")
             and any(t.paren and t.kind in ("CUE", "HOT", "PHYS", "EVEN") for t in current)
         ):
-            yield from flush(True, at=previous.end)  # 胃(生理性摄取) 双肺(未见异常): fields with their answers
+            yield from flush(
+                True, at=previous.end
+            )  # 胃(生理性摄取) 双肺(未见异常): fields with their answers
         previous = token
         if token.kind == "STOP":
             yield from flush(True, at=token.start)

@@ -16,7 +16,7 @@ _NAME = (
 )
 _BETWEEN = (
     r"(?:\s?(?:值|values?|约为|分别为|分别约|分别约为|约|为|is|was|were|are|of|up to|being|measuring|about|approximately|ca\.?|around|"
-    r"高达|达到|达|分布在|范围|在|from|ranging|range|ranges|respectively|的|level|:|=|~|,|至|to|reaching|between|ranged|at|measured at|of (?:the|its|this) [a-z]{3,10}|measured|equal to)){0,4}\s?"
+    r"高达|达到|达|分布在|范围|在|from|ranging|range|ranges|respectively|的|level|:|=|~|,|至|to|reaching|between|ranged|now|currently|today|(?:has |have )?(?:come|gone|decreased|increased|risen|fallen|dropped|declined|reduced) ?(?:down|up)? to|at|measured at|of (?:the|its|this) [a-z]{3,10}|measured|equal to)){0,4}\s?"
 )
 SUV = (
     rf"{_NAME}(?:/(?:suv)?(?:avg|mean|peak))?(?:{_BETWEEN}[(<>≤≥]{{0,2}}\s?{_RANGE}(?![\d]|\s?(?:c?m\b|mm|毫米|厘米|%|hu|年|月|h\b|min|岁|个|枚))"

@@ -251,8 +251,14 @@ class _GroupReader:
             not last.place
             and not single
             and before.kind in ("SITE", "PART", "SIDE", "REGION")
+            and not (before.kind == "SIDE" and self._stands_alone(last))
             and gap <= (5 if token.chinese else 2)
         )
+
+    def _stands_alone(self, mention: Mention) -> bool:
+        """An organ of its own, not a place in which others lie: 胰腺 双侧肾上腺 are two."""
+        loose = (("bones",), ("spine",), ("muscles_soft_tissue",), ("pleura",), ("great_vessels",))
+        return bool(mention.organs) and not _is_station(mention) and mention.organs not in loose
 
     def _part(self, i: int) -> None:
         token = self.tokens[i]

@@ -106,6 +106,8 @@ class Comparisons(Directions):
                 last.state, last.degree, last.last = state, None, i
             return
         self._conclude(state, i, negated and state is not NORMAL, self._degree_for(i))
+        if state is DECREASED and self.out.verdicts and self.out.verdicts[-1].residual:
+            self.out.verdicts[-1].state, self.out.verdicts[-1].residual = DECREASED, False
         pool = kind == "above" and any(
             "血池" in self.tokens[j].text or "pool" in self.tokens[j].text for j in self.out.compared
         )

@@ -75,6 +75,8 @@ class Concept:
     """The organs beside which it is only a part; empty: any other."""
     exception: bool = False
     """What follows is left out of what the sentence denies ("except for")."""
+    grave: bool = False
+    """A cause that makes uptake abnormal whatever the organ ("suspicious for")."""
     around: bool = False
     """It says that something lies around what it is said of (周围)."""
     copula: bool = False
@@ -129,6 +131,7 @@ _FLAGS = (
     "exception",
     "copula",
     "around",
+    "grave",
 )
 _KNOWN = {
     *_FLAGS,

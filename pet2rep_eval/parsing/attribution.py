@@ -107,6 +107,8 @@ class Reader:
                 self.rule = name
                 break
         self.sentence_start = False
+        if "CAUSE" in read.kinds:
+            self._called_grave(read)
         if clause.colon and not read.named and read.verdicts:
             self.announced = [
                 (v, (clause.tokens[v.first].start, clause.tokens[v.last].end))
@@ -119,6 +121,16 @@ class Reader:
         self.sentence_cue = self.sentence_cue or read.reading.cue
         self.change = self.change or read.reading.change
         self.contrast = self.contrast or read.reading.contrast
+
+    def _called_grave(self, read: ReadClause) -> None:
+        """ "Uptake in the atrial wall, concerning for a metastasis": more than what the organ normally shows."""
+        tokens = read.clause.tokens
+        grave = next((i for i, t in enumerate(tokens) if t.concept.grave), None)
+        if grave is None or any(t.kind == "NEG" for t in tokens[:grave]):
+            return
+        for draft in self.drafts[-4:]:
+            if draft.activity and draft.state is NORMAL and draft.sentence == self.sentence:
+                draft.state = INCREASED
 
     def _read(self, clause: Clause) -> ReadClause:
         tokens = clause.tokens
@@ -190,7 +202,12 @@ class Reader:
             and any(m.organs and (m.nodes or not m.node) for m in self.topic)
         ):
             named = []  # "Peritoneum: two pelvic deposits"
-        if self.form and len(self.topic) > 1 and named and not clause.heading and self.sentence_topic:
+        if (
+            self.form
+            and len(self.topic) > 1
+            and named
+            and (self.sentence_topic or all(v.negated for v in reading.verdicts))
+        ):
             heading = {o for m in self.topic for o in m.organs}
             if (
                 all(m.organs and set(m.organs) <= heading and m.side is None for m in named)

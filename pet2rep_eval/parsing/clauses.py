@@ -224,7 +224,10 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
             mark += 1
         if crossed and _hard_break(previous, token, strong, _names_field(token, normalised)):
             bare_line = bool(current) and first and not pending and _names_only(current)
-            if bare_line and not normalised.text[current[-1].end : token.start].strip(" \n-*#•·>"):
+            gap = normalised.text[current[-1].end : token.start].strip() if bare_line else ""
+            if bare_line and (
+                not gap or (all(t.kind == "NODE" for t in current) and not gap.strip("-*#•· "))
+            ):
                 yield from flush(False, colon=True, line=True)
             yield from flush(True)
             paragraph = True

@@ -37,9 +37,13 @@ _SPINE = (
 _LEVEL = (
     r"(?<![a-z0-9])(?:[ⅰ-ⅶ]|iv|vi{0,2}|i{1,3})[ab]?(?:[、/,及和-](?:[ⅰ-ⅶ]|iv|vi{0,2}|i{1,3})[ab]?){0,20}区"
 )
+_NECK = (
+    r"levels?\s(?:[1-7]|iv|vi{0,2}|i{1,3})[ab]?"
+    r"(?:(?:\s?[,/&-]\s?|\s(?:and|to|or)\s)(?:and\s)?(?:level\s)?(?:[1-7]|iv|vi{0,2}|i{1,3})[ab]?(?![a-z0-9.])){1,20}"
+)
 _STATION = r"(?<![a-z0-9.])(?:1[0-4]|[1-9])[rl]?(?:[组区]?[、/,及和](?:1[0-4]|[1-9])[rl]?){0,20}[组区](?!间)"
 _PATTERNS = re.compile(
-    rf"(?P<SUV>{SUV})|(?P<SIZE>{SIZE})|(?P<SPINE>{_SPINE})|(?P<LEVEL>{_LEVEL})|(?P<STATION>{_STATION})"
+    rf"(?P<SUV>{SUV})|(?P<SIZE>{SIZE})|(?P<SPINE>{_SPINE})|(?P<LEVEL>{_LEVEL})|(?P<STATION>{_STATION})|(?P<NECK>{_NECK})"
     r"|(?P<STOP>[。;!?]+|\.(?=\s|$|[^\d\s])(?!\w\.))|(?P<COMMA>,)|(?P<COLON>:)|(?P<OPEN>\()|(?P<CLOSE>\))",
 )
 # Where a pattern can begin at all: one set of characters, searched for much faster than the alternatives above,
@@ -48,7 +52,7 @@ _PATTERN_START = re.compile(
     r"[,:()。;!?.\d延最平峰标放第颈胸腰骶ⅰ-ⅶdemapsctliv]"
     r"(?:(?<=[,:()。;!?.第ⅰ-ⅶ])|(?<=\d)(?<![a-z0-9.]\d)|(?<=[颈胸腰骶])(?=[1-9])|(?<=延)(?=迟)|(?<=最)(?=[大高])|(?<=平)(?=均)"
     r"|(?<=峰)(?=值)|(?<=标)(?=准)|(?<=放)(?=射性指数)|(?<=d)(?=elayed)|(?<=e)(?=arly)|(?<=m)(?=ax|ean)|(?<=a)(?=verage)"
-    r"|(?<=p)(?=eak)|(?<=s)(?=tandard|uv|[1-5])|(?<=[ctl])(?=[1-9])|(?<=[iv])(?=[iv]{0,3}[ab]?[、/,及和区-]))"
+    r"|(?<=p)(?=eak)|(?<=s)(?=tandard|uv|[1-5])|(?<=[ctl])(?=[1-9])|(?<=[iv])(?=[iv]{0,3}[ab]?[、/,及和区-])|(?<=l)(?=evels?\s[iv1-7]))"
 )
 _ABBREVIATION = re.compile(
     r"(?:\b(?:dr|mr|mrs|ms|fig|no|approx|vs|e\.g|i\.e|cf|st|ca|dept|prof|img|im|ser|inc|resp|incl|max|min|avg|[a-z]))$"
@@ -56,6 +60,14 @@ _ABBREVIATION = re.compile(
 _SPINE_CONCEPT = Concept("spine.number", "SITE", organs=("spine",), nodes=())
 _LEVEL_CONCEPT = Concept(
     "cervical_lymph_nodes.level", "SITE", organs=("cervical_lymph_nodes",), nodes=("cervical_lymph_nodes",)
+)
+_NECK_CONCEPT = Concept(
+    "cervical_lymph_nodes.levels",
+    "SITE",
+    organs=("cervical_lymph_nodes",),
+    nodes=("cervical_lymph_nodes",),
+    contextual=True,
+    unless=("axillary_lymph_nodes", "spine", "mediastinal_hilar_lymph_nodes"),
 )
 _STATION_CONCEPT = Concept(
     "station.number",
@@ -207,8 +219,21 @@ def _special(text: str) -> list[tuple[int, int, str]]:
     return found
 
 
+_NUMBER = re.compile(r"(?:^|[\s.;,。])\d{1,2}$")
+
+
+def _numbers(text: str, at: int) -> bool:
+    """The bracket at *at* ends the number of an item in a list: "1) brain: … 2) lungs: …"."""
+    return _NUMBER.search(text, max(0, at - 3), at) is not None and text[at + 1 : at + 2] == " "
+
+
 _SINGLE = {",": "COMMA", ":": "COLON", "(": "OPEN", ")": "CLOSE"}
-_NUMBERED = {"SPINE": _SPINE_CONCEPT, "LEVEL": _LEVEL_CONCEPT, "STATION": _STATION_CONCEPT}
+_NUMBERED = {
+    "SPINE": _SPINE_CONCEPT,
+    "LEVEL": _LEVEL_CONCEPT,
+    "NECK": _NECK_CONCEPT,
+    "STATION": _STATION_CONCEPT,
+}
 
 
 def tokenise(normalised: Normalised) -> list[Token]:
@@ -235,6 +260,8 @@ def tokenise(normalised: Normalised) -> list[Token]:
             if at >= position and kind == "OPEN":
                 depth = min(depth + 1, 3)
                 paren = True
+            elif at >= position and kind == "CLOSE" and not depth and _numbers(text, at):
+                append(Token("STOP", _BARE["STOP"], at, until, ".", False))
             elif at >= position and kind == "CLOSE":
                 depth = max(depth - 1, 0)
                 paren = depth > 0

@@ -110,7 +110,10 @@ class Directions(Targets):
         ):
             return  # "serology was positive"
         if self.contrast and not (
-            self.open is not None or self.out.cue or any(w in token.text for w in _TRACER_WORDS)
+            self.open is not None
+            or self.out.cue
+            or any(t.kind == "CUE" for t in self.tokens[i + 1 : i + 4])
+            or any(w in token.text for w in _TRACER_WORDS)
         ):
             return
         if (

@@ -59,10 +59,20 @@ class Modifiers(Comparisons):
             last is not None
             and last.state is INCREASED
             and i
-            and self.tokens[i - 1].kind == "VERB"
+            and (
+                self.tokens[i - 1].kind == "VERB"
+                or (self.tokens[i - 1].kind == "JOIN" and last.last == i - 2 and not token.chinese)
+            )
             and (not token.chinese or self.tokens[i - 1].text == "为")
         ):
             self.out.called_physiological = True  # "intense uptake is physiologic"
+        elif (
+            last is not None
+            and last.last == i - 1
+            and last.state is INCREASED
+            and token.text.endswith("ally")
+        ):
+            last.state, last.degree, last.last = NORMAL, None, i  # "accumulate physiologically"
         if self.open is not None and not self.open.used:
             self.open.physiological = True
 
@@ -110,11 +120,12 @@ class Modifiers(Comparisons):
 
     def on_focal(self, i: int, token: Token) -> None:
         self.focal = i
-        if token.concept.noun and self.neg is not None and not self.neg_used and not self.out.cue:
-            if self._next_kind(i) not in ("CUE", "HOT", "IN", "VOID", "HYPO") or self._names_next(i + 1):
-                self._emit(NORMAL, self.neg, i, False)  # "no other focus in the skeleton"
-                self.neg_used = True
-                return
+        denied = token.concept.noun and self.neg is not None and not self.neg_used and not self.out.cue
+        alone = self._next_kind(i) not in ("CUE", "HOT", "IN", "VOID", "HYPO") or self._names_next(i + 1)
+        if denied and alone and self.neg is not None:
+            self._emit(NORMAL, self.neg, i, False)  # "no other focus in the skeleton"
+            self.neg_used = True
+            return
         if self.open is not None and not self.open.used and self.neg is None:
             self.open.focal = True
 

@@ -610,5 +610,6 @@ def _goes_on(clause: Clause) -> bool:
 def _append(head: Clause, tail: Clause) -> None:
     from pet2rep_eval.parsing.tokens import comma_between
 
-    head.tokens = [*head.tokens, comma_between(head.end, tail.start), *tail.tokens]
+    comma = [] if tail.tokens[0].kind == "JOIN" else [comma_between(head.end, tail.start)]
+    head.tokens = [*head.tokens, *comma, *tail.tokens]
     head.chinese = _is_chinese(head.tokens)

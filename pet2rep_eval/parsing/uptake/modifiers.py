@@ -110,6 +110,11 @@ class Modifiers(Comparisons):
             self.out.structural = True  # "no abnormalities in size or density"
             return
         if "cue" in self.nouns:
+            opened = self.open
+            if opened is not None and not opened.used and opened.degree and not opened.negated:
+                if negated and not token.chinese and self.neg is not None and self.neg > opened.last:
+                    self._finish_open()  # "mild uptake around the prosthesis without focal abnormality"
+                    return
             self._conclude(INCREASED, i, negated, None)
         elif "struct" in self.nouns:
             self.out.structural = True

@@ -86,9 +86,13 @@ class Reader(Nouns):
                 handler(i, token)
         self._close_stretch(self.size)
         self._finish()
-        if any(t.kind == "UNCERTAIN" for t in self.tokens):
-            self.out.verdicts.clear()
-            self.out.uncertain = True
+        unclear = next((i for i, t in enumerate(self.tokens) if t.kind == "UNCERTAIN"), -1)
+        if unclear >= 0:
+            said = [v for v in self.out.verdicts if v.last < unclear and self.tokens[unclear].concept.before]
+            self.out.verdicts[:] = said
+            self.out.uncertain = not said
+            if said:
+                self.out.compared.update(range(unclear, self.size))
         if self.no_new:
             self.out.verdicts = [v for v in self.out.verdicts if not v.negated]
         if not self.out.resolved and self.out.cue and any(t.kind == "RESOLVED" for t in self.tokens):

@@ -60,7 +60,6 @@ class Concept:
     alternative: bool = False
     before: bool = False
     """A place word that precedes what it is said of."""
-    heading_only: bool = False
     finding: bool = False
     """A finding that names its organ (脂肪肝): never a mere member of a list."""
     negated: str | None = None
@@ -122,7 +121,6 @@ _FLAGS = (
     "tracer",
     "alternative",
     "before",
-    "heading_only",
     "fluid",
     "weak",
     "contextual",

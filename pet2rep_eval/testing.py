@@ -182,13 +182,7 @@ def organ_phrases(language: str) -> Mapping[str, tuple[str, ...]]:
     for phrases in lexicon.sources.values():
         for phrase in phrases[language]:
             concept = lexicon.phrases[phrase.lower()]
-            depends = (
-                concept.mass
-                or concept.negated
-                or concept.contextual
-                or concept.heading_only
-                or concept.finding
-            )
+            depends = concept.mass or concept.negated or concept.contextual or concept.finding
             if concept.kind != "SITE" or len(concept.organs) != 1 or concept.side or depends:
                 continue
             organ = concept.organs[0]

@@ -40,6 +40,7 @@ class Reader:
         self.blocked = False
         self.field: frozenset[str] = frozenset()
         """The organs of the heading above."""
+        self.field_topic: list[Mention] = []
         self.region: tuple[str, ...] = ()
         self.region_nodes: tuple[str, ...] = ()
         self.inherits_cue = False
@@ -52,7 +53,9 @@ class Reader:
         self.reference_clause = False
         self.change = self.exception = False
         self.contrast = self.form = self.after_heading = False
-        self.heading_lesion = self.sentence_start = self.node_heading = False
+        self.heading_lesion = self.sentence_start = False
+        self.node_heading = self.node_fields = False
+        """A heading that only says "nodes", and whether names of places stand below it."""
         self.lesion_topic: list[Mention] = []
         """The place of the lesion that the sentence speaks of."""
         self.largest: Mention | None = None
@@ -67,7 +70,10 @@ class Reader:
     def _settle_earlier(self) -> None:
         """An uptake seen earlier, of which the sentence says nothing new, persists."""
         for draft, verdict, span in self.earlier:
-            if draft.state is None and not self.change:
+            newer = any(
+                d.key == draft.key and d.state is not None and d.order > draft.order for d in self.drafts[-6:]
+            )
+            if draft.state is None and not self.change and not newer:
                 draft.state, draft.uptake, draft.rule = verdict.state, span, "seen earlier"
         self.earlier = []
 
@@ -99,7 +105,10 @@ class Reader:
             self._enter_heading(clause)
             self.form = self.after_heading = self.sentence_start = True
             return
+        self.node_heading = self.node_heading and self.node_fields
         read = self._read(clause)
+        if clause.paragraph and read.named:
+            self.field = frozenset()  # a line of its own, not of the heading above
         self.clause = read
         for name, rule in self.rules:
             self.steps += 1
@@ -295,9 +304,11 @@ class Reader:
         finish_groups(groups, tokens)
         mentions = [m for g in groups for m in g.mentions if m.keys]
         if not mentions and any(g.node for g in groups):
-            self.node_heading = True  # "Nodes", and the regions below it
+            self.node_heading, self.node_fields = True, False  # "Nodes", and the regions below it
         elif not clause.paragraph or any(m.organs and not m.node and not m.nodes for m in mentions):
             self.node_heading = False
+        elif self.node_heading:
+            self.node_fields = True
         regions = [m for m in mentions if m.regions]
         self.blocked = False
         self.last = []
@@ -312,12 +323,15 @@ class Reader:
             self.region_nodes = tuple(n for m in regions for n in m.nodes)
             self.topic = []
         elif mentions:
+            for mention in regions if self.node_heading else ():
+                if mention.nodes:
+                    mention.organs, mention.regions, mention.node = mention.nodes, (), True
             organs = [m for m in mentions if m.organs]
             for mention in organs:
                 mention.heading = False
             if self.node_heading:
                 for mention in organs:
-                    if mention.nodes and mention.organs == ("peritoneum_mesentery",):
+                    if mention.nodes and tokens[mention.last].concept.compartment:
                         mention.organs, mention.node = (
                             mention.nodes,
                             True,
@@ -325,6 +339,7 @@ class Reader:
             self.topic = organs or mentions
             self.topic_lesion = False
             self.field = frozenset(o for m in organs for o in m.organs)
+            self.field_topic = organs
             if all(m.organs for m in mentions):
                 groups_of = {load_lexicon().sites[o].group for m in mentions for o in m.organs}
                 if len(groups_of) == 1 and clause.paragraph:

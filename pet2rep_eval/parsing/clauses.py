@@ -310,10 +310,10 @@ def _unknown_heading(colon: Token, normalised: Normalised, marks: list[int]) -> 
         return False
     name = normalised.text[begin : colon.start].strip(" -*#.0123456789)(")
     return (
-        4 < len(name) <= 40
+        2 < len(name) <= 40
         and name not in load_lexicon().headings
-        and name.replace(" ", "").isascii()
-        and " " in name
+        and name.isascii()
+        and any(c.isalpha() for c in name)
     )
 
 

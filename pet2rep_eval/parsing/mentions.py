@@ -109,7 +109,7 @@ class _GroupReader:
         self.group = Group([], chunk.start, chunk.end - 1)
         self.run: list[Mention] = []
         self.side: str | None = None
-        self.place_before = False
+        self.place_before = self.skipped = False
         self.listed = True
         """The token before was a comma or a joining word."""
 
@@ -127,8 +127,11 @@ class _GroupReader:
                 self._part(i)
             elif kind == "PLACE":
                 self.place_before |= token.concept.before
-                if not token.concept.before:
+                skipped, self.skipped = self.skipped, False
+                if not token.concept.before and not skipped:
                     for mention in self.run[-1:] if token.chinese else self.run:
+                        if (token.paren and not mention.paren) or self._at_level(i, mention):
+                            continue
                         # around a bone or a prosthesis is still of the bone
                         mention.place = not (token.concept.around and mention.organs == ("bones",))
             elif kind == "NODE":
@@ -161,6 +164,15 @@ class _GroupReader:
         if self.run and not self.listed and self.run[-1].organs != concept.organs:
             return True
         return bool(beside)
+
+    def _at_level(self, i: int, mention: Mention) -> bool:
+        """ "Uptake at the L4-5 level" is of the spine, a node at that level is not."""
+        return (
+            not self.tokens[i].chinese
+            and mention.organs == ("spine",)
+            and self._following(i) == ""
+            and not any(t.kind in ("NODE", "LESION", "SITE") for t in self.tokens[: mention.first])
+        )
 
     def _leads(self, i: int) -> bool:
         """A part that begins a member of a list and stands before its organ: 胆囊及近段小肠."""
@@ -213,6 +225,7 @@ class _GroupReader:
                 last.last, last.end = i, token.end  # 椎体前缘骨质
                 return
             if following == "PLACE" and token.chinese:
+                self.skipped = True
                 return  # 腹膜后左肾静脉水平淋巴结: it only says where
             if kind == "SITE" and self._is_compound(last, i):
                 # a compound names what stands last: 骨盆骨髓, 胸椎椎旁脂肪, "hilar bile duct"

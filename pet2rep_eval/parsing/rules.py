@@ -313,6 +313,8 @@ def _carry(reader: Reader, read: ReadClause) -> bool:
     verdicts = current(read.verdicts, read)
     if not read.clause.first and reader.blocked:
         return True
+    if _speaks_of_field(reader, read):
+        reader.set_topic(reader.field_topic, read)
     group = next((g for g in read.groups if g.node and not g.mentions), None)
     if group is not None and (not reader.topic or reader.region_nodes):
         nodes = _carried(reader, read) if reader.topic else reader.generic_nodes(group)
@@ -375,6 +377,18 @@ def _other_side(topic: list[Mention], named: list[Mention]) -> bool:
     )
 
 
+def _speaks_of_field(reader: Reader, read: ReadClause) -> bool:
+    """ "Bones: … uptake in T2-T8. No focal avid lesion.": the denial is about what the heading names."""
+    return (
+        read.clause.first
+        and not read.clause.chinese
+        and bool(reader.field)
+        and all(v.negated for v in read.verdicts)
+        and read.clause.tokens[0].kind == "NEG"
+        and not any(o in reader.field for m in reader.topic for o in m.organs)
+    )
+
+
 def _called_physiological(reader: Reader, read: ReadClause) -> bool:
     """考虑生理性, "likely physiologic": what was said before is normal, unless another cause stands beside it."""
     reading = read.reading
@@ -395,6 +409,7 @@ def _called_physiological(reader: Reader, read: ReadClause) -> bool:
     again = (
         bool(read.named)
         and not read.clause.first
+        and (not read.clause.chinese or "CAUSE" in read.kinds)
         and not read.rest
         and all(m.organs and set(m.organs) <= spoken for m in read.named)
         and not _other_side(reader.topic, read.named)

@@ -28,7 +28,7 @@ class Token:
 # Lists are bounded, so that each alternative stays linear on adversarial input.
 # Vertebrae are named by number, not by words: L4/5, C3-C5, 胸12椎体, T5 vertebra
 _SPINE = (
-    r"(?<![a-z0-9.])(?:[ctl](?:1[0-2]|[1-9])|s[1-5](?=\s?椎|\s(?:vertebra|nerve)|\s?/\s?l5))(?:\s?[-/~、,及和]\s?[ctls]?(?:1[0-2]|[1-9])(?![0-9.])){0,20}(?=$|[^a-z0-9.]|\.(?:\s|$))"
+    r"(?<![a-z0-9.])(?:[cdtl](?:1[0-2]|[1-9])|s[1-5](?=\s?椎|\s(?:vertebra|nerve)|\s?/\s?l5))(?:\s?[-/~、,及和]\s?[ctls]?(?:1[0-2]|[1-9])(?![0-9.])){0,20}(?=$|[^a-z0-9.分]|\.(?:\s|$))"
     r"(?!\s?[-]?(?:weighted|w\b|n[0-3x]|hyper|signal|stage|期|段))(?:\s?椎体?|\s(?:vertebral bod(?:y|ies)|vertebrae?))?"
     r"|第?[颈胸腰骶](?:1[0-2]|[1-9])(?:[-~、/及和](?:[颈胸腰骶])?(?:1[0-2]|[1-9])){0,20}(?![\d.]|c?m)(?:椎体?|椎体及附件)?"
     r"|第[一二三四五六七八九十]{1,3}[颈胸腰骶]椎体?"
@@ -52,7 +52,7 @@ _PATTERN_START = re.compile(
     r"[,:()。;!?.\d延最平峰标放第颈胸腰骶ⅰ-ⅶdemapsctliv]"
     r"(?:(?<=[,:()。;!?.第ⅰ-ⅶ])|(?<=\d)(?<![a-z0-9.]\d)|(?<=[颈胸腰骶])(?=[1-9])|(?<=延)(?=迟)|(?<=最)(?=[大高])|(?<=平)(?=均)"
     r"|(?<=峰)(?=值)|(?<=标)(?=准)|(?<=放)(?=射性指数)|(?<=d)(?=elayed)|(?<=e)(?=arly)|(?<=m)(?=ax|ean)|(?<=a)(?=verage)"
-    r"|(?<=p)(?=eak)|(?<=s)(?=tandard|uv|[1-5])|(?<=[ctl])(?=[1-9])|(?<=[iv])(?=[iv]{0,3}[ab]?[、/,及和区-])|(?<=l)(?=evels?\s[iv1-7]))"
+    r"|(?<=p)(?=eak)|(?<=s)(?=tandard|uv|[1-5])|(?<=[cdtl])(?=[1-9])|(?<=[iv])(?=[iv]{0,3}[ab]?[、/,及和区-])|(?<=l)(?=evels?\s[iv1-7]))"
 )
 _ABBREVIATION = re.compile(
     r"(?:\b(?:dr|mr|mrs|ms|fig|no|approx|vs|e\.g|i\.e|cf|st|ca|dept|prof|img|im|ser|inc|resp|incl|max|min|avg|[a-z]))$"

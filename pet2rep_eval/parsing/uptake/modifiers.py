@@ -111,10 +111,10 @@ class Modifiers(Comparisons):
             return
         if "cue" in self.nouns:
             opened = self.open
-            if opened is not None and not opened.used and opened.degree and not opened.negated:
-                if negated and not token.chinese and self.neg is not None and self.neg > opened.last:
-                    self._finish_open()  # "mild uptake around the prosthesis without focal abnormality"
-                    return
+            degree = opened is not None and not opened.used and opened.degree and not opened.negated
+            if opened and degree and self.neg is not None and self.neg > opened.last and not token.chinese:
+                self._finish_open()  # "mild uptake around the prosthesis without focal abnormality"
+                return
             self._conclude(INCREASED, i, negated, None)
         elif "struct" in self.nouns:
             self.out.structural = True

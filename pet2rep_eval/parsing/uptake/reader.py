@@ -109,10 +109,11 @@ class Reader(Nouns):
     def _increase_in(self, at: int) -> bool:
         """ "Diffuse increase in the spleen": of a place, and of nothing that the CT shows."""
         token = self.tokens[at]
+        predicate = at == self.size - 1 and any(t.kind == "SITE" for t in self.tokens[:at])
         return (
             not token.chinese
             and not self.out.structural
-            and self._names_next(at + 1)
+            and (self._names_next(at + 1) or predicate)
             and not any(t.kind in ("STRUCT", "FINDING", "LESION", "SIZE", "CONTRAST") for t in self.tokens)
             and any(t.kind in ("DEG", "DIFFUSE", "FOCAL", "NEG") for t in self.tokens[:at])
         )

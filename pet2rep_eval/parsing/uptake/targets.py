@@ -82,7 +82,8 @@ class Targets(Stretch):
             token = self.tokens[j]
             if token.kind == "JOIN" and token.text in ("与", "和", "同", "跟"):
                 self.out.compared.update(seen)
-                return found
+                parts = any(self.tokens[k].kind == "PART" for k in seen)
+                return found or ("side" if parts else None)
             if token.kind == "SURROUND" or token.concept.around:
                 found = "surround"
             elif token.kind in ("REF", "SITE", "REGION") and found is None:

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pet2rep_eval.lexicon import load_lexicon
-from pet2rep_eval.parsing import uptake
 from pet2rep_eval.parsing.clauses import Clause
 from pet2rep_eval.parsing.drafts import Draft, ReadClause
 from pet2rep_eval.parsing.grammar import ELEMENTS, chunks
 from pet2rep_eval.parsing.measures import read_size, read_suv
 from pet2rep_eval.parsing.mentions import Group, Mention, finish_groups, read_group
+from pet2rep_eval.parsing.remembered import known
 from pet2rep_eval.parsing.uptake import Verdict
 from pet2rep_eval.records import Suv, UptakeState
 
@@ -119,36 +119,21 @@ class Reader:
 
     def _read(self, clause: Clause) -> ReadClause:
         tokens = clause.tokens
-        kinds = [t.kind for t in tokens]
-        there = frozenset(kinds)
-        spoken = frozenset([o for m in self.topic for o in m.organs])
-        reading = uptake.read(
+        goes_on = not clause.first
+        alone = known(
             tokens,
-            inherits_cue=self.inherits_cue and not clause.first,
-            earlier_cue=self.sentence_cue,
-            change=(self.change or bool(self.earlier)) and not clause.first,
-            form=self.form and clause.section != "structure",
-            contrast=self.contrast and not clause.first,
-            about=spoken,
+            (
+                self.inherits_cue and goes_on,
+                self.sentence_cue,
+                (self.change or bool(self.earlier)) and goes_on,
+                self.form and clause.section != "structure",
+                self.contrast and goes_on,
+            ),
+            self.topic,
+            clause.first and not clause.soft and not self.form,
         )
-        groups = [
-            read_group(tokens, c, spoken, first=clause.first and not clause.soft and not self.form)
-            for c in chunks(kinds)
-            if c.rule == "group"
-        ]
-        if reading.compared:
-            for group in groups:
-                for mention in group.mentions:
-                    if any(i in reading.compared for i in range(mention.first, mention.last + 1)):
-                        mention.place = mention.aside = True
-                        mention.nodes = ()
-            groups = [
-                g
-                for g in groups
-                if g.mentions or not all(i in reading.compared for i in range(g.first, g.last + 1))
-            ]
-        if groups:
-            finish_groups(groups, tokens)
+        kinds, there, reading = alone.words.kinds, alone.words.there, alone.reading
+        groups = alone.groups_at(tokens) if alone.groups else []
         if groups and self.topic and all(m.node for m in self.topic):
             for mention in (m for g in groups for m in g.mentions if m.regions and m.last + 1 < len(tokens)):
                 if tokens[mention.last].text == "者" or tokens[mention.last + 1].text == "者":
@@ -194,7 +179,7 @@ class Reader:
             kinds=there,
         )
 
-    def _places(self, groups: list[Group], clause: Clause, kinds: list[str]) -> None:
+    def _places(self, groups: list[Group], clause: Clause, kinds: Sequence[str]) -> None:
         """Marks mentions that only locate: 较大者位于…, 以…为著, what a mass pushes against."""
         located = next((i for i, k in enumerate(kinds) if k == "LOCATED"), None)
         maximal = next((i for i, k in enumerate(kinds) if k == "MAXIMAL"), None)

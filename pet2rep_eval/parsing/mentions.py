@@ -51,6 +51,30 @@ class Mention:
     def keys(self) -> tuple[str, ...]:
         return self.organs or self.regions
 
+    def at(self, tokens: Sequence[Token]) -> Mention:
+        """The mention that other tokens of the same words make."""
+        return Mention(
+            self.organs,
+            self.regions,
+            self.side,
+            tokens[self.first].start,
+            tokens[self.last].end,
+            self.first,
+            self.last,
+            self.nodes,
+            self.mass,
+            self.negated,
+            self.place,
+            self.node,
+            self.lesion,
+            self.compartment,
+            self.inside,
+            self.paren,
+            self.heading,
+            self.aside,
+            {},
+        )
+
 
 @dataclass(slots=True)
 class Group:
@@ -65,6 +89,13 @@ class Group:
     """A side without a name: 左侧, "left lobe"."""
     part: bool = False
     node_first: bool = False
+
+    def at(self, tokens: Sequence[Token]) -> Group:
+        """The group that other tokens of the same words make."""
+        mentions = [mention.at(tokens) for mention in self.mentions]
+        return Group(
+            mentions, self.first, self.last, self.node, self.lesion, self.side, self.part, self.node_first
+        )
 
 
 def _to_nodes(mention: Mention) -> None:
@@ -96,6 +127,10 @@ _NODE_WORD = re.compile(r"淋巴结$|\bnod(?:es?|al)\b|adenopathy")
 @lru_cache(maxsize=4096)
 def _names_nodes(text: str) -> bool:
     return _NODE_WORD.search(text) is not None
+
+
+NEAR = 6
+"""Characters between two names from which on they never belong together."""
 
 
 class _GroupReader:
@@ -243,7 +278,7 @@ class _GroupReader:
             not last.place
             and not single
             and before.kind in ("SITE", "PART", "SIDE", "REGION")
-            and gap <= (5 if token.chinese else 2)
+            and gap <= (NEAR - 1 if token.chinese else 2)
         )
 
     def _part(self, i: int) -> None:

@@ -22,7 +22,9 @@ class Token:
     end: int
     text: str
     chinese: bool
-    paren: bool = False
+    paren: bool
+    sign: object
+    """Equal for tokens that are read alike: the same phrase, or any measure, in parentheses or not."""
 
 
 # Lists are bounded, so that each alternative stays linear on adversarial input.
@@ -208,6 +210,7 @@ def _special(text: str) -> list[tuple[int, int, str]]:
 
 
 _SINGLE = {",": "COMMA", ":": "COLON", "(": "OPEN", ")": "CLOSE"}
+_MEASURES = frozenset({"SUV", "SIZE"})
 _NUMBERED = {"SPINE": _SPINE_CONCEPT, "LEVEL": _LEVEL_CONCEPT, "STATION": _STATION_CONCEPT}
 
 
@@ -248,9 +251,22 @@ def tokenise(normalised: Normalised) -> list[Token]:
                 if concept is _STATION_CONCEPT and _of_neck(tokens) and not piece.endswith("组"):
                     concept = _LEVEL_CONCEPT
                 if concept is None:
-                    append(Token(kind, _BARE[kind], at, until, piece, not piece.isascii(), paren))
+                    concept = _BARE[kind]
+                    sign = piece if kind not in _MEASURES else kind if piece.isascii() else f"{kind} zh"
                 else:
-                    append(Token(concept.kind, concept, at, until, piece, not piece.isascii(), paren))
+                    sign = piece + concept.name
+                append(
+                    Token(
+                        concept.kind,
+                        concept,
+                        at,
+                        until,
+                        piece,
+                        not piece.isascii(),
+                        paren,
+                        "(" + sign if paren else sign,
+                    )
+                )
                 position = until
             at, until, kind = next(special, nothing)
         if start < position or index < 0:
@@ -259,7 +275,18 @@ def tokenise(normalised: Normalised) -> list[Token]:
             gaps.append((position, start))
         if unsettled[index]:
             doubtful.append(len(tokens))
-        append(Token(kinds[index], concepts[index], start, end, words[index], chinese[index], paren))
+        append(
+            Token(
+                kinds[index],
+                concepts[index],
+                start,
+                end,
+                words[index],
+                chinese[index],
+                paren,
+                ~index if paren else index,
+            )
+        )
         position = end
     if size - position >= 8:
         gaps.append((position, size))
@@ -289,7 +316,7 @@ def _misspelt(gaps: list[tuple[int, int]], text: str) -> list[Token]:
             meant = _meant(match.group()) if match.end() - match.start() <= _LONGEST_WORD else None
             if meant:
                 concept = load_lexicon().phrases[meant]
-                added.append(Token(concept.kind, concept, match.start(), match.end(), meant, False))
+                added.append(Token(concept.kind, concept, match.start(), match.end(), meant, False, False, meant))
     return added
 
 
@@ -340,4 +367,4 @@ def _stands(tokens: list[Token], i: int) -> bool:
 
 def comma_between(start: int, end: int) -> Token:
     """The comma that joins two members of a list."""
-    return Token("COMMA", _BARE["COMMA"], start, end, ",", False)
+    return Token("COMMA", _BARE["COMMA"], start, end, ",", False, False, ",")

@@ -29,43 +29,21 @@ def read(
     liver lesion is a defect and said of a node is not.
     """
     organs = about & _REFERENCE_ORGANS
-    kinds = [t.kind for t in tokens]
-    if not _COMPARING.isdisjoint(kinds):
+    if not COMPARING.isdisjoint([t.kind for t in tokens]):
         before = frozenset(o for t in _before_comparison(tokens) for o in t.concept.organs)
         organs |= before & _REFERENCE_ORGANS
-    # the numbers of a value decide nothing here
-    words = [t.text if t.kind not in ("SUV", "SIZE") else "" for t in tokens]
-    parens = [t.paren for t in tokens]
-    key = (
-        (*kinds, *words, *parens) if True in parens else (*kinds, *words),
-        (inherits_cue, earlier_cue, change, form, contrast),
-        organs,
-    )
-    known = _read_before.get(key)
-    if known is None:
-        reader = Reader(tokens, inherits_cue, earlier_cue)
-        reader.change, reader.form, reader.contrast, reader.about = change, form, contrast, organs
-        known = reader.run()
-        if len(_read_before) >= _REMEMBERED:
-            _read_before.clear()
-        if len(kinds) <= _SHORT:
-            _read_before[key] = known
-    return known
+    reader = Reader(tokens, inherits_cue, earlier_cue)
+    reader.change, reader.form, reader.contrast, reader.about = change, form, contrast, organs
+    return reader.run()
 
 
-_REMEMBERED = 20_000
-_SHORT = 48
-"""Tokens of the longest clause that is remembered: longer ones hardly ever repeat, and memory stays bounded."""
-_read_before: dict[tuple[object, ...], Reading] = {}
-"""Readings by what decides them: reports repeat clauses, and distinct reports repeat many of them."""
-
-
-_COMPARING = frozenset({"BELOW", "ABOVE", "EQUAL", "AGAINST"})
+COMPARING = frozenset({"BELOW", "ABOVE", "EQUAL", "AGAINST"})
+"""Kinds of the words that compare: what they mean may depend on what the text speaks of."""
 
 
 def _before_comparison(tokens: Sequence[Token]) -> Sequence[Token]:
     """The tokens before the first word that compares."""
-    at = next((i for i, t in enumerate(tokens) if t.kind in _COMPARING), 0)
+    at = next((i for i, t in enumerate(tokens) if t.kind in COMPARING), 0)
     return tokens[:at]
 
 

@@ -11,7 +11,7 @@ from pet2rep_eval.parsing.attribution import Reader
 from pet2rep_eval.parsing.clauses import READ, Clause, Heading, find_headings, split
 from pet2rep_eval.parsing.drafts import Draft
 from pet2rep_eval.parsing.normalise import Normalised, language_of, normalise
-from pet2rep_eval.parsing.rules import RULES
+from pet2rep_eval.parsing.rules import rules_for
 from pet2rep_eval.parsing.tokens import tokenise
 from pet2rep_eval.records import Diagnostic, ParsedReport, Section, Span, Statement
 
@@ -54,7 +54,7 @@ def parse_report(text: str, language: str = "auto", *, sections: Sequence[str] |
 
 
 def _walk(clauses: list[Clause], wanted: frozenset[str]) -> Reader:
-    reader = Reader(RULES)
+    reader = Reader(rules_for)
     for clause in clauses:
         if clause.section in wanted:
             reader.walk(clause)

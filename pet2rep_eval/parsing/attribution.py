@@ -32,8 +32,11 @@ _LOCATING = frozenset({"LOCATED", "MAXIMAL", "MOST", "WITH_MOST", "INVOLVE"})
 class Reader:
     """Walks over the clauses of one report."""
 
-    def __init__(self, rules: Sequence[tuple[str, Callable[[Reader, ReadClause], bool]]]) -> None:
-        self.rules = rules
+    def __init__(
+        self, rules_for: Callable[[frozenset[str]], Sequence[tuple[str, Callable[[Reader, ReadClause], bool]]]]
+    ) -> None:
+        self.rules_for = rules_for
+        """The rules that can apply to a clause with these kinds, in order."""
         self.drafts: list[Draft] = []
         self.topic: list[Mention] = []
         self.topic_lesion = False
@@ -98,7 +101,7 @@ class Reader:
             return
         read = self._read(clause)
         self.clause = read
-        for name, rule in self.rules:
+        for name, rule in self.rules_for(read.kinds):
             self.steps += 1
             if rule(self, read):
                 self.rule = name

@@ -68,29 +68,31 @@ def _stretch(kinds: tuple[str, ...]) -> tuple[tuple[str, int, int], ...]:
 
 
 def _chunks_of(kinds: tuple[str, ...]) -> tuple[Chunk, ...]:
-    # Single words part the clause, and what repeats counts once, so that few different stretches are ever parsed.
+    # Single words part the clause, and so do names from expressions; what repeats counts once: few different stretches
+    # are ever parsed.
     classes = _classes()
     found: list[Chunk] = []
     stretch: list[str] = []
     begins: list[int] = []
     for index, kind in enumerate([*kinds, ""]):
         alike = classes[kind] if kind else ""
-        if alike:
-            if not stretch or alike != stretch[-1]:
-                stretch.append(alike)
-                begins.append(index)
-            continue
-        if stretch:
+        if stretch and (not alike or (alike != stretch[-1] and {alike, stretch[-1]} == _APART)):
             begins.append(index)
             found += [
                 Chunk(rule, begins[start], begins[end]) for rule, start, end in _stretch(tuple(stretch))
             ]
             stretch, begins = [], []
-        if kind:
+        if alike:
+            if not stretch or alike != stretch[-1]:
+                stretch.append(alike)
+                begins.append(index)
+        elif kind:
             found.append(Chunk("word", index, index + 1))
     return tuple(found)
 
 
+_APART = {"SITE", "CUE"}
+"""The classes of names and of terms: no chunk holds both."""
 _remembered = lru_cache(maxsize=32_768)(_chunks_of)
 _LONGEST = 400
 _SHORT = 48

@@ -51,30 +51,6 @@ class Mention:
     def keys(self) -> tuple[str, ...]:
         return self.organs or self.regions
 
-    def at(self, tokens: Sequence[Token]) -> Mention:
-        """The mention that other tokens of the same words make."""
-        return Mention(
-            self.organs,
-            self.regions,
-            self.side,
-            tokens[self.first].start,
-            tokens[self.last].end,
-            self.first,
-            self.last,
-            self.nodes,
-            self.mass,
-            self.negated,
-            self.place,
-            self.node,
-            self.lesion,
-            self.compartment,
-            self.inside,
-            self.paren,
-            self.heading,
-            self.aside,
-            {},
-        )
-
 
 @dataclass(slots=True)
 class Group:
@@ -89,13 +65,6 @@ class Group:
     """A side without a name: 左侧, "left lobe"."""
     part: bool = False
     node_first: bool = False
-
-    def at(self, tokens: Sequence[Token]) -> Group:
-        """The group that other tokens of the same words make."""
-        mentions = [mention.at(tokens) for mention in self.mentions]
-        return Group(
-            mentions, self.first, self.last, self.node, self.lesion, self.side, self.part, self.node_first
-        )
 
 
 def _to_nodes(mention: Mention) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from operator import attrgetter
+from typing import Any
 
 from pet2rep_eval.parsing import uptake
 from pet2rep_eval.parsing.grammar import chunks
@@ -40,15 +41,34 @@ class Words:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Known:
-    """A clause read by itself. It is shared: nobody changes it, and a reader takes a copy of the groups."""
+    """A clause read by itself. It is shared: nobody changes it, and every reader has groups of its own."""
 
     words: Words
     reading: Reading
-    groups: tuple[Group, ...]
+    groups: tuple[tuple[Any, ...], ...]
+    """The fields of each group, mentions as tuples of their fields: nothing that garbage collection looks into."""
 
     def groups_at(self, tokens: list[Token]) -> list[Group]:
-        """The groups with the mentions that *tokens*, the same words elsewhere, make."""
-        return [group.at(tokens) for group in self.groups]
+        """The groups that *tokens*, the same words elsewhere, make."""
+        return [
+            Group(
+                [
+                    Mention(*names, tokens[first].start, tokens[last].end, first, last, *rest, {})
+                    for names, first, last, rest in mentions
+                ],
+                *group,
+            )
+            for mentions, group in self.groups
+        ]
+
+
+_names = attrgetter("organs", "regions", "side")
+_rest = attrgetter(*[field.name for field in fields(Mention)[7:-1]])
+_group = attrgetter(*[field.name for field in fields(Group)[1:]])
+
+
+def _fields(group: Group) -> tuple[Any, ...]:
+    return tuple([(_names(m), m.first, m.last, _rest(m)) for m in group.mentions]), _group(group)
 
 
 _words: dict[tuple[object, ...], Words] = {}
@@ -122,4 +142,4 @@ def _read(tokens: list[Token], words: Words, flags: Flags, spoken: frozenset[str
             if g.mentions or not all(i in reading.compared for i in range(g.first, g.last + 1))
         ]
     finish_groups(groups, tokens)
-    return Known(words, reading, tuple(groups))
+    return Known(words, reading, tuple([_fields(group) for group in groups]))

@@ -6,6 +6,7 @@ A rule sees the reader, with its topic, and one clause that has been read by its
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from pet2rep_eval.lexicon import load_lexicon
 from pet2rep_eval.parsing.attribution import SUV_THRESHOLD, Reader, extend
@@ -507,17 +508,26 @@ def _described(reader: Reader, read: ReadClause) -> bool:
 
 
 Rule = Callable[[Reader, ReadClause], bool]
-RULES: tuple[tuple[str, Rule], ...] = (
-    ("reference value", _reference_value),
-    ("called physiological", _called_physiological),
-    ("cannot be judged", _uncertain),
-    ("seen earlier", _seen_earlier),
-    ("stated", _stated),
-    ("announced", _announced),
-    ("likewise", _likewise),
-    ("remainder", _remainder),
-    ("carried", _carry),
-    ("SUV only", _suv_only),
-    ("described", _described),
+_NAMES = frozenset({"SITE", "REGION", "HILUM"})
+_ANY: frozenset[str] = frozenset()
+RULES: tuple[tuple[str, Rule, frozenset[str]], ...] = (
+    ("reference value", _reference_value, frozenset({"REF", "SUV"})),
+    ("called physiological", _called_physiological, frozenset({"PHYS", "URINE"})),
+    ("cannot be judged", _uncertain, frozenset({"UNCERTAIN"})),
+    ("seen earlier", _seen_earlier, frozenset({"PRIOR"})),
+    ("stated", _stated, _NAMES),
+    ("announced", _announced, _NAMES),
+    ("likewise", _likewise, frozenset({"NEG", "LIKEWISE"})),
+    ("remainder", _remainder, frozenset({"REST"})),
+    ("carried", _carry, _ANY),
+    ("SUV only", _suv_only, frozenset({"SUV"})),
+    ("described", _described, _ANY),
 )
-"""Name and rule, in the order in which they are tried; the first that returns True has decided."""
+"""Name, rule and the kinds of which a clause must have one for it to apply (none: it may always), in the order in which
+they are tried; the first that returns True has decided."""
+
+
+@lru_cache(maxsize=4096)
+def rules_for(kinds: frozenset[str]) -> tuple[tuple[str, Rule], ...]:
+    """The rules that can apply to a clause with these kinds, in order."""
+    return tuple((name, rule) for name, rule, needed in RULES if not needed or needed & kinds)

@@ -135,7 +135,7 @@ class Reader:
             self.topic,
             clause.first and not clause.soft and not self.form,
         )
-        kinds, there, reading = alone.words.kinds, alone.words.there, alone.reading
+        kinds, there, reading = alone.shape.kinds, alone.shape.there, alone.reading
         groups = alone.groups_at(tokens) if alone.groups else []
         if groups and self.topic and all(m.node for m in self.topic):
             for mention in (m for g in groups for m in g.mentions if m.regions and m.last + 1 < len(tokens)):

@@ -1,4 +1,4 @@
-"""Clauses as chunks, by the Lark grammar over the kinds of tokens; remembered by the sequence of kinds."""
+"""Clauses as chunks, by the Lark grammar over the kinds of tokens."""
 
 from __future__ import annotations
 
@@ -93,16 +93,11 @@ def _chunks_of(kinds: tuple[str, ...]) -> tuple[Chunk, ...]:
 
 _APART = {"SITE", "CUE"}
 """The classes of names and of terms: no chunk holds both."""
-_remembered = lru_cache(maxsize=32_768)(_chunks_of)
 _LONGEST = 400
-_SHORT = 48
-"""Longer clauses hardly ever repeat: they are not remembered, so that memory stays bounded."""
 
 
 def chunks(kinds: Sequence[str]) -> tuple[Chunk, ...]:
     """The chunks of a clause given the kinds of its tokens; every token lies in exactly one chunk."""
-    if len(kinds) <= _SHORT:
-        return _remembered(_joined(kinds))
     if len(kinds) <= _LONGEST:
         return _chunks_of(_joined(kinds))
     found: list[Chunk] = []

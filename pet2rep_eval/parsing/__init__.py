@@ -63,16 +63,11 @@ def _walk(clauses: list[Clause], wanted: frozenset[str]) -> Reader:
 
 
 def _statements(drafts: list[Draft], normalised: Normalised) -> tuple[Statement, ...]:
-    spans: dict[tuple[int, int], Span] = {}
-
-    def span(at: tuple[int, int] | None) -> Span | None:
-        if at is None:
-            return None
-        found = spans.get(at)
-        if found is None:
-            found = spans[at] = normalised.span(*at)
-        return found
-
+    spans: dict[tuple[int, int] | None, Span | None] = {None: None}
+    for draft in drafts:
+        for at in (draft.ct, draft.uptake, draft.mention):
+            if at is not None and at not in spans:
+                spans[at] = normalised.span(*at)
     return tuple(
         [
             Statement(
@@ -81,12 +76,12 @@ def _statements(drafts: list[Draft], normalised: Normalised) -> tuple[Statement,
                 draft.side,
                 draft.state,
                 draft.degree,
-                span(draft.ct),
-                span(draft.uptake),
-                tuple(draft.suv),
-                tuple(draft.size_mm),
+                spans[draft.ct],
+                spans[draft.uptake],
+                draft.suv,
+                draft.size_mm,
                 "findings" if draft.section == "structure" else draft.section,
-                span(draft.mention),
+                spans[draft.mention],
                 draft.rule,
             )
             for draft in drafts

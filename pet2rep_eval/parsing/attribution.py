@@ -157,7 +157,7 @@ class Reader:
                 axes = read_size(token.text)
                 if axes:
                     sizes.append(axes)
-        named = [m for g in groups for m in g.mentions if not m.place and m.keys]
+        named = [m for g in groups for m in g.mentions if not m.place and (m.organs or m.regions)]
         if self.form and len(self.topic) > 1 and named and not clause.heading and self.sentence_topic:
             heading = {o for m in self.topic for o in m.organs}
             if (
@@ -178,7 +178,7 @@ class Reader:
             reference="REF" in there and not (named and "LESION" in there),
             named=named,
             verdicts=list(reading.verdicts),
-            places=not named and any(m.place and not m.aside for g in groups for m in g.mentions),
+            places=bool(groups) and not named and any(m.place and not m.aside for g in groups for m in g.mentions),
             kinds=there,
         )
 
@@ -322,7 +322,7 @@ class Reader:
                     and said.key == key
                     and said.state is NORMAL
                     and said.ct is None
-                    and ("NEG" in {t.kind for t in read.clause.tokens} or not (read.lesion or read.finding))
+                    and ("NEG" in read.kinds or not (read.lesion or read.finding))
                     and said.side in (None, mention.side)
                 ):
                     # the structure of what was just called normal belongs to the same statement
@@ -348,7 +348,7 @@ class Reader:
         sites = load_lexicon().sites
         out: list[Draft] = []
         tokens = read.clause.tokens
-        common = common_sides(mentions)
+        common = common_sides(mentions) if len(mentions) > 1 else {}
         span = (tokens[verdict.first].start, tokens[verdict.last].end)
         done: dict[tuple[str, str | None], Draft] = {}
         for mention in mentions:
@@ -420,8 +420,8 @@ class Reader:
                 draft.no_uptake, draft.activity = verdict.no_uptake, verdict.activity
                 if verdict.state is not state:
                     draft.degree = None
-                draft.suv += list(read.suv)
-                draft.size_mm += [s for s in read.sizes if s not in draft.size_mm]
+                draft.suv += read.suv
+                draft.size_mm += tuple([s for s in read.sizes if s not in draft.size_mm])
                 draft.side = side
                 done[key, side] = draft
                 out.append(draft)
@@ -430,13 +430,15 @@ class Reader:
 
     def measure(self, read: ReadClause) -> None:
         """Measures of a clause go to what was last spoken of."""
-        if read.suv and any(t.kind == "PRIOR" for t in read.clause.tokens):
+        if not (read.suv or read.sizes):
+            return
+        if read.suv and "PRIOR" in read.kinds:
             for draft in self.last:
                 if draft.state is UptakeState.DECREASED and draft.sentence == self.sentence:
                     draft.state = INCREASED  # "decreased uptake, SUVmax 4.2 (previously 12.4)"
         for draft in self.last:
-            draft.suv += [v for v in read.suv if v not in draft.suv]
-            draft.size_mm += [s for s in read.sizes if s not in draft.size_mm]
+            draft.suv += tuple([v for v in read.suv if v not in draft.suv])
+            draft.size_mm += tuple([s for s in read.sizes if s not in draft.size_mm])
 
 
 _REGION_NODES = {

@@ -452,11 +452,11 @@ def _described(reader: Reader, read: ReadClause) -> bool:
             return True
         if (
             generic
-            and not any(t.kind in ("LESION", "FINDING", "NODE") for t in read.clause.tokens)
+            and read.kinds.isdisjoint(("LESION", "FINDING", "NODE"))
             and not read.clause.first
         ):
             return True
-        kinds = {t.kind for t in read.clause.tokens}
+        kinds = read.kinds
         if not read.clause.first and _is_open(reader.topic):
             if "SYM" in kinds and not kinds & {"LESION", "FINDING", "NODE"}:
                 return True  # 两侧腭扁桃体对称: a remark, the sentence goes on about its subject
@@ -479,7 +479,7 @@ def _described(reader: Reader, read: ReadClause) -> bool:
     if (
         read.places
         and (read.lesion or not reader.topic)
-        and not any(t.kind in ("MAXIMAL", "LOCATED", "INVOLVE", "WITH_MOST") for t in read.clause.tokens)
+        and read.kinds.isdisjoint(("MAXIMAL", "LOCATED", "INVOLVE", "WITH_MOST"))
     ):
         if read.lesion:
             reader.topic, reader.blocked = [], True
@@ -489,7 +489,7 @@ def _described(reader: Reader, read: ReadClause) -> bool:
         side is not None
         and reader.topic
         and not read.places
-        and not any(t.kind == "SYM" for t in read.clause.tokens)
+        and "SYM" not in read.kinds
     ):
         mentions = _carried(reader, read)
         if mentions is not reader.topic:

@@ -28,7 +28,7 @@ def parse_report(text: str, language: str = "auto", *, sections: Sequence[str] |
     normalised = normalise(text)
     tokens = tokenise(normalised)
     headings = find_headings(normalised)
-    clauses = list(split(tokens, normalised, headings))
+    clauses = split(tokens, normalised, headings)
     wanted = frozenset(sections) if sections is not None else READ
     reader = _walk(clauses, wanted)
     if (

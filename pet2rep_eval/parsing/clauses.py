@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bisect
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pet2rep_eval.lexicon import load_lexicon
@@ -154,11 +153,12 @@ _LONGEST = 400
 """Tokens after which a clause, or a list of clauses, is cut, so that the work stays linear in the text."""
 
 
-def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) -> Iterator[Clause]:
+def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) -> list[Clause]:
     """The clauses of a text, in order, each with its section."""
     section, next_heading = "findings", 0
     marks = sorted(normalised.breaks | normalised.paragraphs)
     mark = 0
+    out: list[Clause] = []
     current: list[Token] = []
     first = paragraph = True
     previous: Token | None = None
@@ -167,7 +167,7 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
     waiting = 0
     """Tokens in pending clauses."""
 
-    def flush(ends_sentence: bool, colon: bool = False, at: int = -1, line: bool = False) -> Iterator[Clause]:
+    def flush(ends_sentence: bool, colon: bool = False, at: int = -1, line: bool = False) -> None:
         nonlocal current, first, paragraph, soft, waiting
         if current:
             waiting += len(current)
@@ -178,7 +178,6 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
             clause.trailing = bool(gap) and any(c.isalpha() for c in gap)
             clause.heading = colon and first and _names_only(current)
             clause.colon = colon and not line
-            clause.continued = not ends_sentence
             pending.append(clause)
             current = []
             first = paragraph = soft = False
@@ -186,14 +185,14 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
                 first = True
         if ends_sentence or waiting > _LONGEST:
             if pending:
-                yield from _merged(pending)
+                out.extend(_merged(pending) if len(pending) > 1 else pending)
                 pending.clear()
             waiting = 0
             first = first or ends_sentence
 
     for token in tokens:
         if next_heading < len(headings) and token.start >= headings[next_heading].start:
-            yield from flush(True)
+            flush(True)
             paragraph = True
             while next_heading < len(headings) and token.start >= headings[next_heading].start:
                 section = headings[next_heading].name
@@ -214,16 +213,16 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
         if crossed and _hard_break(previous, token, strong, _names_field(token, normalised)):
             bare_line = bool(current) and first and not pending and _names_only(current)
             if bare_line and not normalised.text[current[-1].end : token.start].strip():
-                yield from flush(False, colon=True, line=True)
-            yield from flush(True)
+                flush(False, colon=True, line=True)
+            flush(True)
             paragraph = True
         if crossed and section in _SHORT and consumed and _leaves_section(token, tokens, normalised, strong):
-            yield from flush(True)
+            flush(True)
             section, paragraph = "findings", True
         consumed = True
         previous = token
         if token.kind == "STOP":
-            yield from flush(True, at=token.start)
+            flush(True, at=token.start)
             soft = token.text == ";"
             if section == "field" or (
                 section == "comparison" and token.start - headings[next_heading - 1].after < 30
@@ -237,29 +236,30 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
                 and paragraph
                 and _unknown_heading(token, normalised, marks)
             ):
-                yield Clause([token], section, True, True, heading=True)
+                out.append(Clause([token], section, True, True, heading=True))
             if (
                 current
                 and current[-1].kind in ("CUE", "STRUCT")
                 and (token.paren or not first or len(current) > 1)
             ):
                 continue
-            yield from flush(False, colon=True, at=token.start)
+            flush(False, colon=True, at=token.start)
         elif token.kind == "COMMA" and not token.paren:
             if current and token.text == "," and _thousands(token, normalised.text):
                 continue
-            yield from flush(False, at=token.start)
+            flush(False, at=token.start)
         elif current and (
             (token.kind == "BUT" and token.text in _CLAUSE_WORDS)
             or (token.kind == "LIKEWISE" and not token.chinese)
         ):
-            yield from flush(False)
+            flush(False)
             current.append(token)
         else:
             if len(current) >= _LONGEST:
-                yield from flush(False)
+                flush(False)
             current.append(token)
-    yield from flush(True)
+    flush(True)
+    return out
 
 
 _SHORT = frozenset({"technique", "history", "comparison", "field"})
@@ -357,7 +357,7 @@ def _open_list(clause: Clause) -> bool:
     return bool(says and names) and says[-1] < names[-1]
 
 
-def _merged(clauses: list[Clause]) -> Iterator[Clause]:
+def _merged(clauses: list[Clause]) -> list[Clause]:
     """Joins clauses that only name places to the clause they belong to: the commas of a list are no ends."""
     out: list[Clause] = []
     waiting: list[Clause] = []
@@ -417,7 +417,7 @@ def _merged(clauses: list[Clause]) -> Iterator[Clause]:
             out.append(head)
     for i, clause in enumerate(out):
         clause.continued = i + 1 < len(out)
-    yield from out
+    return out
 
 
 def _adjectives(clause: Clause) -> bool:

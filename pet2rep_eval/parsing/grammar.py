@@ -67,15 +67,14 @@ def _stretch(kinds: tuple[str, ...]) -> tuple[tuple[str, int, int], ...]:
     )
 
 
-def _chunks_of(kinds: tuple[str, ...]) -> tuple[Chunk, ...]:
+def _chunks_of(classes: tuple[str, ...]) -> tuple[Chunk, ...]:
+    """The chunks of tokens of these classes."""
     # Single words part the clause, and so do names from expressions; what repeats counts once: few different stretches
     # are ever parsed.
-    classes = _classes()
     found: list[Chunk] = []
     stretch: list[str] = []
     begins: list[int] = []
-    for index, kind in enumerate([*kinds, ""]):
-        alike = classes[kind] if kind else ""
+    for index, alike in enumerate([*classes, ""]):
         if stretch and (not alike or (alike != stretch[-1] and {alike, stretch[-1]} == _APART)):
             begins.append(index)
             found += [
@@ -86,9 +85,14 @@ def _chunks_of(kinds: tuple[str, ...]) -> tuple[Chunk, ...]:
             if not stretch or alike != stretch[-1]:
                 stretch.append(alike)
                 begins.append(index)
-        elif kind:
+        elif index < len(classes):
             found.append(Chunk("word", index, index + 1))
     return tuple(found)
+
+
+_remembered = lru_cache(maxsize=8192)(_chunks_of)
+_SHORT = 48
+"""Longer clauses hardly ever repeat: they are not remembered, so that memory stays bounded."""
 
 
 _APART = {"SITE", "CUE"}
@@ -98,17 +102,21 @@ _LONGEST = 400
 
 def chunks(kinds: Sequence[str]) -> tuple[Chunk, ...]:
     """The chunks of a clause given the kinds of its tokens; every token lies in exactly one chunk."""
+    classes = _classes()
     if len(kinds) <= _LONGEST:
-        return _chunks_of(_joined(kinds))
+        alike = tuple([classes[kind] for kind in _joined(kinds)])
+        return _remembered(alike) if len(alike) <= _SHORT else _chunks_of(alike)
     found: list[Chunk] = []
     for offset in range(0, len(kinds), _LONGEST):
-        piece = _chunks_of(_joined(kinds[offset : offset + _LONGEST]))
+        piece = _chunks_of(tuple([classes[kind] for kind in _joined(kinds[offset : offset + _LONGEST])]))
         found += [Chunk(c.rule, c.start + offset, c.end + offset) for c in piece]
     return tuple(found)
 
 
-def _joined(kinds: Sequence[str]) -> tuple[str, ...]:
+def _joined(kinds: Sequence[str]) -> Sequence[str]:
     """Tells apart the two things that a joining word joins: members of a list, phrases of an expression."""
+    if "JOIN" not in kinds and "COMMA" not in kinds:
+        return kinds
     out = list(kinds)
     last = len(kinds) - 1
     for i, kind in enumerate(kinds):
@@ -119,4 +127,4 @@ def _joined(kinds: Sequence[str]) -> tuple[str, ...]:
                 out[i] = "LIST"
             elif before in TERMS and after in TERMS:
                 out[i] = "COORD"
-    return tuple(out)
+    return out

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from pet2rep_eval.parsing.tokens import Token
 from pet2rep_eval.parsing.uptake.nouns import Nouns
@@ -51,6 +52,7 @@ class Reader(Nouns):
     """Walks over the tokens; every kind that matters has its ``on_…``."""
 
     def run(self) -> Reading:
+        handlers = _handlers()
         for i, token in enumerate(self.tokens):
             if i in self.skip or (token.kind == "EVEN" and i in self.out.compared):
                 continue
@@ -59,23 +61,24 @@ class Reader(Nouns):
                     self.cause = False
                 else:
                     continue
-            handler = getattr(self, "on_" + token.kind.lower(), None)
+            handler = handlers.get(token.kind)
             if handler is not None:
-                handler(i, token)
+                handler(self, i, token)
         self._close_stretch(self.size)
         self._finish()
-        if any(t.kind == "UNCERTAIN" for t in self.tokens):
+        kinds = {t.kind for t in self.tokens}
+        if "UNCERTAIN" in kinds:
             self.out.verdicts.clear()
             self.out.uncertain = True
         if self.no_new:
             self.out.verdicts = [v for v in self.out.verdicts if not v.negated]
-        if not self.out.resolved and self.out.cue and any(t.kind == "RESOLVED" for t in self.tokens):
+        if not self.out.resolved and self.out.cue and "RESOLVED" in kinds:
             # "resolution of the previously hypermetabolic nodes"
             self.out.resolved = True
             for verdict in self.out.verdicts:
                 if verdict.state is INCREASED:
                     verdict.state, verdict.degree, verdict.prior = NORMAL, None, False
-        if any(t.kind == "MODALITY" for t in self.tokens) and not self.out.cue:
+        if "MODALITY" in kinds and not self.out.cue:
             self.out.verdicts = [v for v in self.out.verdicts if not v.bare]
         self.out.contrast = self.contrast
         return self.out
@@ -109,3 +112,9 @@ class Reader(Nouns):
         if self.seen_physiological and not self.out.verdicts:
             self.out.physiological = True
         self.out.cue_at_end = "cue" in self.nouns or (self.open is not None)
+
+
+@lru_cache(maxsize=1)
+def _handlers() -> dict[str, Callable[[Reader, int, Token], None]]:
+    """Kind → what deals with it."""
+    return {name[3:].upper(): getattr(Reader, name) for name in dir(Reader) if name.startswith("on_")}

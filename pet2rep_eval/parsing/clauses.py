@@ -153,6 +153,10 @@ _LONGEST = 400
 """Tokens after which a clause, or a list of clauses, is cut, so that the work stays linear in the text."""
 
 
+_PARTING = frozenset("STOP COLON COMMA BUT LIKEWISE".split())
+"""Kinds before or behind which a clause may end."""
+
+
 def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) -> list[Clause]:
     """The clauses of a text, in order, each with its section."""
     section, next_heading = "findings", 0
@@ -166,6 +170,8 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
     consumed = soft = False
     waiting = 0
     """Tokens in pending clauses."""
+    quiet, end = 0, len(normalised.text) + 1
+    """Before this place neither a heading nor a line begins."""
 
     def flush(ends_sentence: bool, colon: bool = False, at: int = -1, line: bool = False) -> None:
         nonlocal current, first, paragraph, soft, waiting
@@ -191,37 +197,51 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
             first = first or ends_sentence
 
     for token in tokens:
-        if next_heading < len(headings) and token.start >= headings[next_heading].start:
-            flush(True)
-            paragraph = True
-            while next_heading < len(headings) and token.start >= headings[next_heading].start:
-                section = headings[next_heading].name
-                consumed = False
-                skip = headings[next_heading].end
-                next_heading += 1
-            previous = None
-            if token.start < skip:
+        if token.start >= quiet:
+            if next_heading < len(headings) and token.start >= headings[next_heading].start:
+                flush(True)
+                paragraph = True
+                while next_heading < len(headings) and token.start >= headings[next_heading].start:
+                    section = headings[next_heading].name
+                    consumed = False
+                    skip = headings[next_heading].end
+                    next_heading += 1
+                previous = None
+                if token.start < skip:
+                    continue
+            elif next_heading and token.start < headings[next_heading - 1].end:
                 continue
-        elif next_heading and token.start < headings[next_heading - 1].end:
-            continue
-        crossed = False
-        strong = False
-        while mark < len(marks) and marks[mark] <= token.start:
-            crossed = True
-            strong |= marks[mark] in normalised.paragraphs
-            mark += 1
-        if crossed and _hard_break(previous, token, strong, _names_field(token, normalised)):
-            bare_line = bool(current) and first and not pending and _names_only(current)
-            if bare_line and not normalised.text[current[-1].end : token.start].strip():
-                flush(False, colon=True, line=True)
-            flush(True)
-            paragraph = True
-        if crossed and section in _SHORT and consumed and _leaves_section(token, tokens, normalised, strong):
-            flush(True)
-            section, paragraph = "findings", True
+            crossed = False
+            strong = False
+            while mark < len(marks) and marks[mark] <= token.start:
+                crossed = True
+                strong |= marks[mark] in normalised.paragraphs
+                mark += 1
+            if crossed and _hard_break(previous, token, strong, _names_field(token, normalised)):
+                bare_line = bool(current) and first and not pending and _names_only(current)
+                if bare_line and not normalised.text[current[-1].end : token.start].strip():
+                    flush(False, colon=True, line=True)
+                flush(True)
+                paragraph = True
+            if (
+                crossed
+                and section in _SHORT
+                and consumed
+                and _leaves_section(token, tokens, normalised, strong)
+            ):
+                flush(True)
+                section, paragraph = "findings", True
+            quiet = min(
+                headings[next_heading].start if next_heading < len(headings) else end,
+                marks[mark] if mark < len(marks) else end,
+            )
         consumed = True
         previous = token
-        if token.kind == "STOP":
+        if token.kind not in _PARTING:
+            if len(current) >= _LONGEST:
+                flush(False)
+            current.append(token)
+        elif token.kind == "STOP":
             flush(True, at=token.start)
             soft = token.text == ";"
             if section == "field" or (

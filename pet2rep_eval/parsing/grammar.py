@@ -69,8 +69,8 @@ def _stretch(kinds: tuple[str, ...]) -> tuple[tuple[str, int, int], ...]:
 
 def _chunks_of(classes: tuple[str, ...]) -> tuple[Chunk, ...]:
     """The chunks of tokens of these classes."""
-    # Single words part the clause, and so do names from expressions; what repeats counts once: few different stretches
-    # are ever parsed.
+    # Single words part the clause, and so do names from expressions; what repeats counts once, and so do the members of a
+    # list from the second on: few different stretches are ever parsed.
     found: list[Chunk] = []
     stretch: list[str] = []
     begins: list[int] = []
@@ -85,6 +85,8 @@ def _chunks_of(classes: tuple[str, ...]) -> tuple[Chunk, ...]:
             if not stretch or alike != stretch[-1]:
                 stretch.append(alike)
                 begins.append(index)
+                if stretch[-3:] == stretch[-5:-2]:
+                    del stretch[-2:], begins[-2:]
         elif index < len(classes):
             found.append(Chunk("word", index, index + 1))
     return tuple(found)

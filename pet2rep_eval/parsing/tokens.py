@@ -225,6 +225,7 @@ def tokenise(normalised: Normalised) -> list[Token]:
     append = tokens.append
     gaps: list[tuple[int, int]] = []
     doubtful: list[int] = []
+    numbered, bare = _NUMBERED, _BARE
     position, depth = 0, 0
     paren = False
     special = iter(_special(text))
@@ -235,29 +236,32 @@ def tokenise(normalised: Normalised) -> list[Token]:
     for index, start, end in phrases:
         # a pattern wins over the phrase: the earlier, then the longer
         while at < start or (at == start and until >= end and kind):
-            if at >= position and kind == "OPEN":
+            if at < position:
+                pass
+            elif kind == "OPEN":
                 depth = min(depth + 1, 3)
                 paren = True
-            elif at >= position and kind == "CLOSE":
+            elif kind == "CLOSE":
                 depth = max(depth - 1, 0)
                 paren = depth > 0
-            elif at >= position:
+            else:
                 if at - position >= 8:
                     gaps.append((position, at))
                 piece = text[at:until]
-                if kind == "STOP" and piece[0] != ";":
-                    depth, paren = 0, False
-                concept = _NUMBERED.get(kind)
-                if concept is _STATION_CONCEPT and _of_neck(tokens) and not piece.endswith("组"):
-                    concept = _LEVEL_CONCEPT
+                concept = numbered.get(kind)
                 if concept is None:
-                    concept = _BARE[kind]
+                    concept = bare[kind]
+                    if kind == "STOP" and piece[0] != ";":
+                        depth, paren = 0, False
                     sign = piece if kind not in _MEASURES else kind if piece.isascii() else f"{kind} zh"
                 else:
+                    if concept is _STATION_CONCEPT and _of_neck(tokens) and not piece.endswith("组"):
+                        concept = _LEVEL_CONCEPT
+                    kind = concept.kind
                     sign = piece + concept.name
                 append(
                     Token(
-                        concept.kind,
+                        kind,
                         concept,
                         at,
                         until,

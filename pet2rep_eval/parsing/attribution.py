@@ -16,6 +16,7 @@ from pet2rep_eval.parsing.grammar import ELEMENTS, chunks
 from pet2rep_eval.parsing.measures import read_size, read_suv
 from pet2rep_eval.parsing.mentions import Group, Mention, finish_groups, read_group
 from pet2rep_eval.parsing.remembered import known
+from pet2rep_eval.parsing.tokens import Token
 from pet2rep_eval.parsing.uptake import Verdict
 from pet2rep_eval.records import Suv, UptakeState
 
@@ -33,7 +34,8 @@ class Reader:
     """Walks over the clauses of one report."""
 
     def __init__(
-        self, rules_for: Callable[[frozenset[str]], Sequence[tuple[str, Callable[[Reader, ReadClause], bool]]]]
+        self,
+        rules_for: Callable[[frozenset[str]], Sequence[tuple[str, Callable[[Reader, ReadClause], bool]]]],
     ) -> None:
         self.rules_for = rules_for
         """The rules that can apply to a clause with these kinds, in order."""
@@ -137,27 +139,18 @@ class Reader:
         )
         kinds, there, reading = alone.shape.kinds, alone.shape.there, alone.reading
         groups = alone.groups_at(tokens) if alone.groups else []
-        if groups and self.topic and all(m.node for m in self.topic):
+        if groups and self.topic and self.topic[0].node and all(m.node for m in self.topic):
             for mention in (m for g in groups for m in g.mentions if m.regions and m.last + 1 < len(tokens)):
                 if tokens[mention.last].text == "者" or tokens[mention.last + 1].text == "者":
                     mention.organs, mention.regions, mention.node = mention.nodes, (), True
-        if not _LOCATING.isdisjoint(there):
+        if groups and not _LOCATING.isdisjoint(there):
             self._places(groups, clause, kinds)
-        suv: list[Suv] = []
-        sizes: list[tuple[float, ...]] = []
-        prior = False
-        for token in tokens if "SUV" in there or "SIZE" in there else ():
-            if token.kind == "PRIOR":
-                prior = True
-            elif token.kind == "PRESENT":
-                prior = False
-            elif token.kind == "SUV" and not prior:
-                suv += read_suv(token.text)
-            elif token.kind == "SIZE" and not prior:
-                axes = read_size(token.text)
-                if axes:
-                    sizes.append(axes)
-        named = [m for g in groups for m in g.mentions if not m.place and (m.organs or m.regions)]
+        suv, sizes = _measures(tokens) if "SUV" in there or "SIZE" in there else ((), [])
+        named = (
+            [m for g in groups for m in g.mentions if not m.place and (m.organs or m.regions)]
+            if groups
+            else []
+        )
         if self.form and len(self.topic) > 1 and named and not clause.heading and self.sentence_topic:
             heading = {o for m in self.topic for o in m.organs}
             if (
@@ -169,7 +162,7 @@ class Reader:
             clause,
             groups,
             reading,
-            tuple(suv),
+            suv,
             sizes,
             rest="REST" in there,
             lesion=self.heading_lesion or not _LESIONS.isdisjoint(there),
@@ -178,7 +171,9 @@ class Reader:
             reference="REF" in there and not (named and "LESION" in there),
             named=named,
             verdicts=list(reading.verdicts),
-            places=bool(groups) and not named and any(m.place and not m.aside for g in groups for m in g.mentions),
+            places=bool(groups)
+            and not named
+            and any(m.place and not m.aside for g in groups for m in g.mentions),
             kinds=there,
         )
 
@@ -445,6 +440,25 @@ _REGION_NODES = {
     "head_neck": ("cervical_lymph_nodes",), "chest": ("mediastinal_hilar_lymph_nodes",),
     "abdomen": ("abdominal_lymph_nodes",), "pelvis": ("pelvic_lymph_nodes",),
 }  # fmt: skip
+
+
+def _measures(tokens: Sequence[Token]) -> tuple[tuple[Suv, ...], list[tuple[float, ...]]]:
+    """The SUVs and sizes of a clause, without those of an earlier study."""
+    suv: tuple[Suv, ...] = ()
+    sizes: list[tuple[float, ...]] = []
+    prior = False
+    for token in tokens:
+        if token.kind == "PRIOR":
+            prior = True
+        elif token.kind == "PRESENT":
+            prior = False
+        elif token.kind == "SUV" and not prior:
+            suv += read_suv(token.text)
+        elif token.kind == "SIZE" and not prior:
+            axes = read_size(token.text)
+            if axes:
+                sizes.append(axes)
+    return suv, sizes
 
 
 def common_sides(mentions: Sequence[Mention]) -> dict[str, str | None]:

@@ -381,7 +381,8 @@ def _merged(clauses: list[Clause]) -> list[Clause]:
     """Joins clauses that only name places to the clause they belong to: the commas of a list are no ends."""
     out: list[Clause] = []
     waiting: list[Clause] = []
-    clauses = _denied_lists(clauses)
+    if False in [clause.chinese for clause in clauses]:
+        clauses = _denied_lists(clauses)
     for clause in clauses:
         if clause.heading:
             out.extend(waiting)

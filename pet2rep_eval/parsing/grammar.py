@@ -69,8 +69,8 @@ def _stretch(kinds: tuple[str, ...]) -> tuple[tuple[str, int, int], ...]:
 
 def _chunks_of(classes: tuple[str, ...]) -> tuple[Chunk, ...]:
     """The chunks of tokens of these classes."""
-    # Single words part the clause, and so do names from expressions; what repeats counts once, and so do the members of a
-    # list from the second on: few different stretches are ever parsed.
+    # Single words part the clause, and so do names from expressions; what repeats counts once, and so do the members of
+    # a list from the second on: few different stretches are ever parsed.
     found: list[Chunk] = []
     stretch: list[str] = []
     begins: list[int] = []

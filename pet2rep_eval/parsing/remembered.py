@@ -56,7 +56,7 @@ class Known:
         return [
             Group(
                 [
-                    Mention(*names, tokens[first].start, tokens[last].end, first, last, *rest, {})
+                    Mention(*names, tokens[first].start, tokens[last].end, first, last, *rest)
                     for names, first, last, rest in mentions
                 ],
                 *group,
@@ -88,7 +88,9 @@ def known(tokens: list[Token], flags: Flags, topic: list[Mention], first: bool) 
         spoken = frozenset([o for m in topic for o in m.organs])
     varies = contextual or shape.compares or shape.several
     if varies:
-        distances = [min(b.start - a.end, NEAR) for a, b in itertools.pairwise(tokens)] if shape.several else ()
+        distances = (
+            [min(b.start - a.end, NEAR) for a, b in itertools.pairwise(tokens)] if shape.several else ()
+        )
         key = (*plain, spoken, contextual and first, *distances)
         found = _known.get(key)
     if found is None:

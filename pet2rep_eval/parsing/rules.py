@@ -99,9 +99,11 @@ def _stated(reader: Reader, read: ReadClause) -> bool:
         mentions = with_regions(mentions, read)
         reader.state(mentions, verdict, read, "remainder" if read.rest else how)
         shared = mentions
-        stated += [m for m in mentions if all(m is not s for s in stated)]
-    left = [m for m in read.named if not m.place and all(m is not s for s in stated)]
-    drafts = reader.describe(left, read)
+        known = {id(m) for m in stated}
+        stated += [m for m in mentions if id(m) not in known]
+    known = {id(m) for m in stated}
+    left = [m for m in read.named if not m.place and id(m) not in known]
+    drafts = reader.describe(left, read) if left else []
     for mention in left:
         # "normal except for a metastasis in the femoral head (SUVmax 9.1)"
         if any(t.kind == "SUV" for t in read.clause.tokens[mention.last + 1 : next_name(read, mention)]):
@@ -113,7 +115,7 @@ def _stated(reader: Reader, read: ReadClause) -> bool:
                 extend(draft, read.clause)
     last = reader.last
     topic = stated or read.named
-    said = max(v.last for v in verdicts)
+    said = max([v.last for v in verdicts])
     trailing = [m for m in left if m.first > said]
     if trailing and any(
         t.kind in ("LESION", "FOCAL", "NODE") for t in read.clause.tokens[said + 1 : trailing[0].first]
@@ -303,14 +305,17 @@ def _carry(reader: Reader, read: ReadClause) -> bool:
         return True  # nodes of no known station are not about the organ before
     if reader.topic and not reader.blocked:
         mentions = _carried(reader, read)
-        inside = any(t.kind == "CENTER" or t.text == "内" for t in read.clause.tokens)
-        if reader.largest is not None and inside and any(reader.largest is m for m in reader.topic):
+        if (
+            reader.largest is not None
+            and any(t.kind == "CENTER" or t.text == "内" for t in read.clause.tokens)
+            and any(reader.largest is m for m in reader.topic)
+        ):
             mentions = [reader.largest]  # 较大者位于腹膜后，其内见缺损区
         elif reader.lesion_topic and mentions is reader.topic and read.clause.tokens[0].kind == "LESION":
             mentions = reader.lesion_topic  # 局部皮肤增厚，结节摄取增高
         if read.lesion or read.finding:
             reader.topic_lesion = True
-        vague = read.clause.first and not (read.lesion or any(t.kind == "VERB" for t in read.clause.tokens))
+        vague = read.clause.first and not (read.lesion or "VERB" in read.kinds)
         for verdict in verdicts:
             if verdict.activity and vague and not reader.form:
                 continue
@@ -450,11 +455,7 @@ def _described(reader: Reader, read: ReadClause) -> bool:
         generic = all(m.regions for m in mentions)
         if generic and reader.topic and not read.clause.first:
             return True
-        if (
-            generic
-            and read.kinds.isdisjoint(("LESION", "FINDING", "NODE"))
-            and not read.clause.first
-        ):
+        if generic and read.kinds.isdisjoint(("LESION", "FINDING", "NODE")) and not read.clause.first:
             return True
         kinds = read.kinds
         if not read.clause.first and _is_open(reader.topic):
@@ -485,12 +486,7 @@ def _described(reader: Reader, read: ReadClause) -> bool:
             reader.topic, reader.blocked = [], True
         return True
     side = next((g for g in read.groups if g.side and not g.mentions), None)
-    if (
-        side is not None
-        and reader.topic
-        and not read.places
-        and "SYM" not in read.kinds
-    ):
+    if side is not None and reader.topic and not read.places and "SYM" not in read.kinds:
         mentions = _carried(reader, read)
         if mentions is not reader.topic:
             reader.describe(mentions, read)

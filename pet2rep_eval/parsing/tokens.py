@@ -320,7 +320,9 @@ def _misspelt(gaps: list[tuple[int, int]], text: str) -> list[Token]:
             meant = _meant(match.group()) if match.end() - match.start() <= _LONGEST_WORD else None
             if meant:
                 concept = load_lexicon().phrases[meant]
-                added.append(Token(concept.kind, concept, match.start(), match.end(), meant, False, False, meant))
+                added.append(
+                    Token(concept.kind, concept, match.start(), match.end(), meant, False, False, meant)
+                )
     return added
 
 

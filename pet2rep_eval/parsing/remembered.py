@@ -56,8 +56,8 @@ class Known:
         return [
             Group(
                 [
-                    Mention(*names, tokens[first].start, tokens[last].end, first, last, *rest)
-                    for names, first, last, rest in mentions
+                    Mention(organs, regions, side, tokens[first].start, tokens[last].end, first, last, *rest)
+                    for organs, regions, side, first, last, rest in mentions
                 ],
                 *group,
             )
@@ -150,7 +150,6 @@ def _read(
     return reading, tuple([_fields(group) for group in groups])
 
 
-_names = attrgetter("organs", "regions", "side")
 _rest = attrgetter(*[field.name for field in fields(Mention)[7:-1]])
 _group = attrgetter(*[field.name for field in fields(Group)[1:]])
 _verdict = attrgetter(*[field.name for field in fields(Verdict)])
@@ -158,7 +157,9 @@ _said = attrgetter(*[field.name for field in fields(Reading) if field.name not i
 
 
 def _fields(group: Group) -> tuple[Any, ...]:
-    return tuple([(_names(m), m.first, m.last, _rest(m)) for m in group.mentions]), _group(group)
+    return tuple([(m.organs, m.regions, m.side, m.first, m.last, _rest(m)) for m in group.mentions]), _group(
+        group
+    )
 
 
 def _content(reading: Reading) -> tuple[object, ...]:

@@ -180,10 +180,11 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
             clause = Clause(
                 current, section, first, paragraph, chinese=_is_chinese(current), stop=at, soft=soft
             )
-            gap = normalised.text[current[-1].end : at].strip(" )") if at > current[-1].end else ""
-            clause.trailing = bool(gap) and any(c.isalpha() for c in gap)
-            clause.heading = colon and first and _names_only(current)
-            clause.colon = colon and not line
+            if at > current[-1].end:
+                clause.trailing = any(c.isalpha() for c in normalised.text[current[-1].end : at])
+            if colon:
+                clause.heading = first and _names_only(current)
+                clause.colon = not line
             pending.append(clause)
             current = []
             first = paragraph = soft = False

@@ -366,7 +366,8 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
         for mention in regional:
             if mention.last < fluid:
                 _to_fluid(mention)
-    for earlier, later in itertools.pairwise(groups):
+    pairs = list(itertools.pairwise(groups))
+    for earlier, later in pairs:
         if len(earlier.mentions) == 1 and later.mentions:
             between = list(tokens[earlier.last + 1 : later.first])
             if (
@@ -418,7 +419,7 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
                     mention.organs = (mention.mass,)
                 mention.lesion = True
     # "a pulmonary nodule in the right lower lobe" is one place
-    for earlier, later in itertools.pairwise(groups):
+    for earlier, later in pairs:
         joint = tokens[earlier.last + 1 : later.first]
         if not earlier.mentions or len(joint) != 1 or joint[0].kind != "IN":
             continue
@@ -434,7 +435,7 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
         elif not later.mentions and (later.part or later.side) and not later.node and said.side is None:
             said.side, later.side = later.side, None
     # a side that stands apart from its organ: "right lobe of the thyroid"
-    for earlier, later in itertools.pairwise(groups):
+    for earlier, later in pairs:
         if (
             earlier.side
             and not earlier.mentions

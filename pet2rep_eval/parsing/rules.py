@@ -469,7 +469,7 @@ def _described(reader: Reader, read: ReadClause) -> bool:
         reader.last = [d for m in mentions for d in m.drafts.values()]
         reader.measure(read)
         return True
-    group = next((g for g in read.groups if g.node and not g.mentions), None)
+    group = next((g for g in read.groups if g.node and not g.mentions), None) if read.groups else None
     if group is not None and not read.places:
         nodes = _carried(reader, read) if reader.topic else reader.generic_nodes(group)
         if nodes and nodes is not reader.topic:
@@ -485,7 +485,7 @@ def _described(reader: Reader, read: ReadClause) -> bool:
         if read.lesion:
             reader.topic, reader.blocked = [], True
         return True
-    side = next((g for g in read.groups if g.side and not g.mentions), None)
+    side = next((g for g in read.groups if g.side and not g.mentions), None) if read.groups else None
     if side is not None and reader.topic and not read.places and "SYM" not in read.kinds:
         mentions = _carried(reader, read)
         if mentions is not reader.topic:

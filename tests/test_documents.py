@@ -45,7 +45,7 @@ def test_there_are_many_examples() -> None:
 
 def test_the_rules_are_listed_in_their_order() -> None:
     listed = re.findall(r"^\d+\. `([^`]+)`:", PARSER, re.MULTILINE)
-    assert listed == [name for name, _ in RULES]
+    assert listed == [name for name, *_ in RULES]
 
 
 def test_every_mark_on_a_statement_is_explained() -> None:

@@ -11,7 +11,7 @@ from pet2rep_eval.parsing.attribution import Reader
 from pet2rep_eval.parsing.clauses import READ, Clause, Heading, find_headings, split
 from pet2rep_eval.parsing.drafts import Draft
 from pet2rep_eval.parsing.normalise import Normalised, language_of, normalise
-from pet2rep_eval.parsing.rules import RULES
+from pet2rep_eval.parsing.rules import rules_for
 from pet2rep_eval.parsing.tokens import tokenise
 from pet2rep_eval.records import Diagnostic, ParsedReport, Section, Span, Statement
 
@@ -28,7 +28,7 @@ def parse_report(text: str, language: str = "auto", *, sections: Sequence[str] |
     normalised = normalise(text)
     tokens = tokenise(normalised)
     headings = find_headings(normalised)
-    clauses = list(split(tokens, normalised, headings))
+    clauses = split(tokens, normalised, headings)
     wanted = frozenset(sections) if sections is not None else READ
     reader = _walk(clauses, wanted)
     if (
@@ -54,7 +54,7 @@ def parse_report(text: str, language: str = "auto", *, sections: Sequence[str] |
 
 
 def _walk(clauses: list[Clause], wanted: frozenset[str]) -> Reader:
-    reader = Reader(RULES)
+    reader = Reader(rules_for)
     for clause in clauses:
         if clause.section in wanted:
             reader.walk(clause)
@@ -63,16 +63,11 @@ def _walk(clauses: list[Clause], wanted: frozenset[str]) -> Reader:
 
 
 def _statements(drafts: list[Draft], normalised: Normalised) -> tuple[Statement, ...]:
-    spans: dict[tuple[int, int], Span] = {}
-
-    def span(at: tuple[int, int] | None) -> Span | None:
-        if at is None:
-            return None
-        found = spans.get(at)
-        if found is None:
-            found = spans[at] = normalised.span(*at)
-        return found
-
+    spans: dict[tuple[int, int] | None, Span | None] = {None: None}
+    for draft in drafts:
+        for at in (draft.ct, draft.uptake, draft.mention):
+            if at is not None and at not in spans:
+                spans[at] = normalised.span(*at)
     return tuple(
         [
             Statement(
@@ -81,12 +76,12 @@ def _statements(drafts: list[Draft], normalised: Normalised) -> tuple[Statement,
                 draft.side,
                 draft.state,
                 draft.degree,
-                span(draft.ct),
-                span(draft.uptake),
-                tuple(draft.suv),
-                tuple(draft.size_mm),
+                spans[draft.ct],
+                spans[draft.uptake],
+                draft.suv,
+                draft.size_mm,
                 "findings" if draft.section == "structure" else draft.section,
-                span(draft.mention),
+                spans[draft.mention],
                 draft.rule,
             )
             for draft in drafts

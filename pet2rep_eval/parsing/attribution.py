@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pet2rep_eval.lexicon import load_lexicon
-from pet2rep_eval.parsing import uptake
 from pet2rep_eval.parsing.clauses import Clause
 from pet2rep_eval.parsing.drafts import Draft, ReadClause
 from pet2rep_eval.parsing.grammar import ELEMENTS, chunks
 from pet2rep_eval.parsing.measures import read_size, read_suv
 from pet2rep_eval.parsing.mentions import Group, Mention, finish_groups, read_group
+from pet2rep_eval.parsing.remembered import known
+from pet2rep_eval.parsing.tokens import Token
 from pet2rep_eval.parsing.uptake import Verdict
 from pet2rep_eval.records import Suv, UptakeState
 
@@ -32,8 +33,12 @@ _LOCATING = frozenset({"LOCATED", "MAXIMAL", "MOST", "WITH_MOST", "INVOLVE"})
 class Reader:
     """Walks over the clauses of one report."""
 
-    def __init__(self, rules: Sequence[tuple[str, Callable[[Reader, ReadClause], bool]]]) -> None:
-        self.rules = rules
+    def __init__(
+        self,
+        rules_for: Callable[[frozenset[str]], Sequence[tuple[str, Callable[[Reader, ReadClause], bool]]]],
+    ) -> None:
+        self.rules_for = rules_for
+        """The rules that can apply to a clause with these kinds, in order."""
         self.drafts: list[Draft] = []
         self.topic: list[Mention] = []
         self.topic_lesion = False
@@ -110,7 +115,7 @@ class Reader:
         if clause.paragraph and read.named:
             self.field = frozenset()  # a line of its own, not of the heading above
         self.clause = read
-        for name, rule in self.rules:
+        for name, rule in self.rules_for(read.kinds):
             self.steps += 1
             if rule(self, read):
                 self.rule = name
@@ -143,62 +148,34 @@ class Reader:
 
     def _read(self, clause: Clause) -> ReadClause:
         tokens = clause.tokens
-        kinds = [t.kind for t in tokens]
-        there = frozenset(kinds)
-        spoken = frozenset([o for m in self.topic for o in m.organs])
-        reading = uptake.read(
+        goes_on = not clause.first
+        alone = known(
             tokens,
-            inherits_cue=self.inherits_cue and not clause.first,
-            earlier_cue=self.sentence_cue,
-            change=(self.change or bool(self.earlier)) and not clause.first,
-            form=self.form and clause.section != "structure",
-            contrast=self.contrast and not clause.first,
-            about=spoken,
+            (
+                self.inherits_cue and goes_on,
+                self.sentence_cue,
+                (self.change or bool(self.earlier)) and goes_on,
+                self.form and clause.section != "structure",
+                self.contrast and goes_on,
+            ),
+            self.topic,
+            self.field,
+            clause.first and not clause.soft and not self.form and not self.field,
         )
-        groups = [
-            read_group(
-                tokens,
-                c,
-                spoken | self.field,
-                first=clause.first and not clause.soft and not self.form and not self.field,
-            )
-            for c in chunks(kinds)
-            if c.rule == "group"
-        ]
-        if reading.compared:
-            for group in groups:
-                for mention in group.mentions:
-                    if any(i in reading.compared for i in range(mention.first, mention.last + 1)):
-                        mention.place = mention.aside = True
-                        mention.nodes = ()
-            groups = [
-                g
-                for g in groups
-                if g.mentions or not all(i in reading.compared for i in range(g.first, g.last + 1))
-            ]
-        if groups:
-            finish_groups(groups, tokens)
-        if groups and self.topic and all(m.node for m in self.topic):
+        kinds, there, reading = alone.shape.kinds, alone.shape.there, alone.reading
+        groups = alone.groups_at(tokens) if alone.groups else []
+        if groups and self.topic and self.topic[0].node and all(m.node for m in self.topic):
             for mention in (m for g in groups for m in g.mentions if m.regions and m.last + 1 < len(tokens)):
                 if tokens[mention.last].text == "者" or tokens[mention.last + 1].text == "者":
                     mention.organs, mention.regions, mention.node = mention.nodes, (), True
-        if not _LOCATING.isdisjoint(there):
+        if groups and not _LOCATING.isdisjoint(there):
             self._places(groups, clause, kinds)
-        suv: list[Suv] = []
-        sizes: list[tuple[float, ...]] = []
-        prior = False
-        for token in tokens if "SUV" in there or "SIZE" in there else ():
-            if token.kind == "PRIOR":
-                prior = True
-            elif token.kind == "PRESENT":
-                prior = False
-            elif token.kind == "SUV" and not prior:
-                suv += read_suv(token.text)
-            elif token.kind == "SIZE" and not prior:
-                axes = read_size(token.text)
-                if axes:
-                    sizes.append(axes)
-        named = [m for g in groups for m in g.mentions if not m.place and m.keys]
+        suv, sizes = _measures(tokens) if "SUV" in there or "SIZE" in there else ((), [])
+        named = (
+            [m for g in groups for m in g.mentions if not m.place and (m.organs or m.regions)]
+            if groups
+            else []
+        )
         if (
             self.form
             and self.sentence_start
@@ -227,7 +204,7 @@ class Reader:
             clause,
             groups,
             reading,
-            tuple(suv),
+            suv,
             sizes,
             rest="REST" in there,
             lesion=self.heading_lesion or not _LESIONS.isdisjoint(there),
@@ -236,7 +213,8 @@ class Reader:
             reference="REF" in there and not (named and "LESION" in there),
             named=named,
             verdicts=list(reading.verdicts),
-            places=not named
+            places=bool(groups)
+            and not named
             and any(
                 m.place and not m.aside and (not m.paren or tokens[0].paren)
                 for g in groups
@@ -245,7 +223,7 @@ class Reader:
             kinds=there,
         )
 
-    def _places(self, groups: list[Group], clause: Clause, kinds: list[str]) -> None:
+    def _places(self, groups: list[Group], clause: Clause, kinds: Sequence[str]) -> None:
         """Marks mentions that only locate: 较大者位于…, 以…为著, what a mass pushes against."""
         located = next((i for i, k in enumerate(kinds) if k == "LOCATED"), None)
         maximal = next((i for i, k in enumerate(kinds) if k == "MAXIMAL"), None)
@@ -410,7 +388,7 @@ class Reader:
                     and said.key == key
                     and said.state is NORMAL
                     and said.ct is None
-                    and ("NEG" in {t.kind for t in read.clause.tokens} or not (read.lesion or read.finding))
+                    and ("NEG" in read.kinds or not (read.lesion or read.finding))
                     and said.side in (None, mention.side)
                 ):
                     # the structure of what was just called normal belongs to the same statement
@@ -436,7 +414,7 @@ class Reader:
         sites = load_lexicon().sites
         out: list[Draft] = []
         tokens = read.clause.tokens
-        common = common_sides(mentions)
+        common = common_sides(mentions) if len(mentions) > 1 else {}
         span = (tokens[verdict.first].start, tokens[verdict.last].end)
         done: dict[tuple[str, str | None], Draft] = {}
         for mention in mentions:
@@ -508,8 +486,8 @@ class Reader:
                 draft.no_uptake, draft.activity = verdict.no_uptake, verdict.activity
                 if verdict.state is not state:
                     draft.degree = None
-                draft.suv += list(read.suv)
-                draft.size_mm += [s for s in read.sizes if s not in draft.size_mm]
+                draft.suv += read.suv
+                draft.size_mm += tuple([s for s in read.sizes if s not in draft.size_mm])
                 draft.side = side
                 done[key, side] = draft
                 out.append(draft)
@@ -518,19 +496,40 @@ class Reader:
 
     def measure(self, read: ReadClause) -> None:
         """Measures of a clause go to what was last spoken of."""
-        if read.suv and any(t.kind == "PRIOR" for t in read.clause.tokens):
+        if not (read.suv or read.sizes):
+            return
+        if read.suv and "PRIOR" in read.kinds:
             for draft in self.last:
                 if draft.state is UptakeState.DECREASED and draft.sentence == self.sentence:
                     draft.state = INCREASED  # "decreased uptake, SUVmax 4.2 (previously 12.4)"
         for draft in self.last:
-            draft.suv += [v for v in read.suv if v not in draft.suv]
-            draft.size_mm += [s for s in read.sizes if s not in draft.size_mm]
+            draft.suv += tuple([v for v in read.suv if v not in draft.suv])
+            draft.size_mm += tuple([s for s in read.sizes if s not in draft.size_mm])
 
 
 _REGION_NODES = {
     "head_neck": ("cervical_lymph_nodes",), "chest": ("mediastinal_hilar_lymph_nodes",),
     "abdomen": ("abdominal_lymph_nodes",), "pelvis": ("pelvic_lymph_nodes",),
 }  # fmt: skip
+
+
+def _measures(tokens: Sequence[Token]) -> tuple[tuple[Suv, ...], list[tuple[float, ...]]]:
+    """The SUVs and sizes of a clause, without those of an earlier study."""
+    suv: tuple[Suv, ...] = ()
+    sizes: list[tuple[float, ...]] = []
+    prior = False
+    for token in tokens:
+        if token.kind == "PRIOR":
+            prior = True
+        elif token.kind == "PRESENT":
+            prior = False
+        elif token.kind == "SUV" and not prior:
+            suv += read_suv(token.text)
+        elif token.kind == "SIZE" and not prior:
+            axes = read_size(token.text)
+            if axes:
+                sizes.append(axes)
+    return suv, sizes
 
 
 def common_sides(mentions: Sequence[Mention]) -> dict[str, str | None]:

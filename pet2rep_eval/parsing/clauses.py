@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bisect
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from pet2rep_eval.lexicon import load_lexicon
@@ -165,11 +164,16 @@ _LONGEST = 400
 """Tokens after which a clause, or a list of clauses, is cut, so that the work stays linear in the text."""
 
 
-def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) -> Iterator[Clause]:
+_PARTING = frozenset("STOP COLON COMMA BUT LIKEWISE".split())
+"""Kinds before or behind which a clause may end."""
+
+
+def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) -> list[Clause]:
     """The clauses of a text, in order, each with its section."""
     section, next_heading = "findings", 0
     marks = sorted(normalised.breaks | normalised.paragraphs)
     mark = 0
+    out: list[Clause] = []
     current: list[Token] = []
     first = paragraph = True
     previous: Token | None = None
@@ -177,19 +181,21 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
     consumed = soft = False
     waiting = 0
     """Tokens in pending clauses."""
+    quiet, end = 0, len(normalised.text) + 1
+    """Before this place neither a heading nor a line begins."""
 
-    def flush(ends_sentence: bool, colon: bool = False, at: int = -1, line: bool = False) -> Iterator[Clause]:
+    def flush(ends_sentence: bool, colon: bool = False, at: int = -1, line: bool = False) -> None:
         nonlocal current, first, paragraph, soft, waiting
         if current:
             waiting += len(current)
             clause = Clause(
                 current, section, first, paragraph, chinese=_is_chinese(current), stop=at, soft=soft
             )
-            gap = normalised.text[current[-1].end : at].strip(" )") if at > current[-1].end else ""
-            clause.trailing = bool(gap) and any(c.isalpha() for c in gap)
-            clause.heading = colon and first and _names_only(current)
-            clause.colon = colon and not line
-            clause.continued = not ends_sentence
+            if at > current[-1].end:
+                clause.trailing = any(c.isalpha() for c in normalised.text[current[-1].end : at])
+            if colon:
+                clause.heading = first and _names_only(current)
+                clause.colon = not line
             pending.append(clause)
             current = []
             first = paragraph = soft = False
@@ -197,43 +203,53 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
                 first = True
         if ends_sentence or waiting > _LONGEST:
             if pending:
-                yield from _merged(pending)
+                out.extend(_merged(pending) if len(pending) > 1 else pending)
                 pending.clear()
             waiting = 0
             first = first or ends_sentence
 
     for token in tokens:
-        if next_heading < len(headings) and token.start >= headings[next_heading].start:
-            yield from flush(True)
-            paragraph = True
-            while next_heading < len(headings) and token.start >= headings[next_heading].start:
-                section = headings[next_heading].name
-                consumed = False
-                skip = headings[next_heading].end
-                next_heading += 1
-            previous = None
-            if token.start < skip:
+        if token.start >= quiet:
+            if next_heading < len(headings) and token.start >= headings[next_heading].start:
+                flush(True)
+                paragraph = True
+                while next_heading < len(headings) and token.start >= headings[next_heading].start:
+                    section = headings[next_heading].name
+                    consumed = False
+                    skip = headings[next_heading].end
+                    next_heading += 1
+                previous = None
+                if token.start < skip:
+                    continue
+            elif next_heading and token.start < headings[next_heading - 1].end:
                 continue
-        elif next_heading and token.start < headings[next_heading - 1].end:
-            continue
-        crossed = False
-        strong = False
-        while mark < len(marks) and marks[mark] <= token.start:
-            crossed = True
-            strong |= marks[mark] in normalised.paragraphs
-            mark += 1
-        if crossed and _hard_break(previous, token, strong, _names_field(token, normalised)):
-            bare_line = bool(current) and first and not pending and _names_only(current)
-            gap = normalised.text[current[-1].end : token.start].strip() if bare_line else ""
-            if bare_line and (
-                not gap or (all(t.kind == "NODE" for t in current) and not gap.strip("-*#•· "))
+            crossed = False
+            strong = False
+            while mark < len(marks) and marks[mark] <= token.start:
+                crossed = True
+                strong |= marks[mark] in normalised.paragraphs
+                mark += 1
+            if crossed and _hard_break(previous, token, strong, _names_field(token, normalised)):
+                bare_line = bool(current) and first and not pending and _names_only(current)
+                gap = normalised.text[current[-1].end : token.start].strip() if bare_line else ""
+                if bare_line and (
+                    not gap or (all(t.kind == "NODE" for t in current) and not gap.strip("-*#•· "))
+                ):
+                    flush(False, colon=True, line=True)
+                flush(True)
+                paragraph = True
+            if (
+                crossed
+                and section in _SHORT
+                and consumed
+                and _leaves_section(token, tokens, normalised, strong)
             ):
-                yield from flush(False, colon=True, line=True)
-            yield from flush(True)
-            paragraph = True
-        if crossed and section in _SHORT and consumed and _leaves_section(token, tokens, normalised, strong):
-            yield from flush(True)
-            section, paragraph = "findings", True
+                flush(True)
+                section, paragraph = "findings", True
+            quiet = min(
+                headings[next_heading].start if next_heading < len(headings) else end,
+                marks[mark] if mark < len(marks) else end,
+            )
         consumed = True
         if (
             previous is not None
@@ -245,12 +261,14 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
             and current[0].kind in ("SITE", "SIDE", "REGION", "HILUM", "NEG", "PHYS", "ABN")
             and any(t.paren and t.kind in ("CUE", "HOT", "PHYS", "EVEN") for t in current)
         ):
-            yield from flush(
-                True, at=previous.end
-            )  # 胃(生理性摄取) 双肺(未见异常): fields with their answers
+            flush(True, at=previous.end)  # 胃(生理性摄取) 双肺(未见异常): fields with their answers
         previous = token
-        if token.kind == "STOP":
-            yield from flush(True, at=token.start)
+        if token.kind not in _PARTING:
+            if len(current) >= _LONGEST:
+                flush(False)
+            current.append(token)
+        elif token.kind == "STOP":
+            flush(True, at=token.start)
             soft = token.text == ";"
             if section == "field" or (
                 section == "comparison" and token.start - headings[next_heading - 1].after < 30
@@ -264,29 +282,30 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
                 and paragraph
                 and _unknown_heading(token, normalised, marks)
             ):
-                yield Clause([token], section, True, True, heading=True)
+                out.append(Clause([token], section, True, True, heading=True))
             if (
                 current
                 and current[-1].kind in ("CUE", "STRUCT")
                 and (token.paren or not first or len(current) > 1)
             ):
                 continue
-            yield from flush(False, colon=True, at=token.start)
+            flush(False, colon=True, at=token.start)
         elif token.kind == "COMMA" and not token.paren:
             if current and token.text == "," and _thousands(token, normalised.text):
                 continue
-            yield from flush(False, at=token.start)
+            flush(False, at=token.start)
         elif current and (
             (token.kind == "BUT" and token.text in _CLAUSE_WORDS)
             or (token.kind == "LIKEWISE" and not token.chinese)
         ):
-            yield from flush(False)
+            flush(False)
             current.append(token)
         else:
             if len(current) >= _LONGEST:
-                yield from flush(False)
+                flush(False)
             current.append(token)
-    yield from flush(True)
+    flush(True)
+    return out
 
 
 _SHORT = frozenset({"technique", "history", "comparison", "field"})
@@ -390,11 +409,12 @@ def _open_list(clause: Clause) -> bool:
     return bool(says and names) and says[-1] < names[-1]
 
 
-def _merged(clauses: list[Clause]) -> Iterator[Clause]:
+def _merged(clauses: list[Clause]) -> list[Clause]:
     """Joins clauses that only name places to the clause they belong to: the commas of a list are no ends."""
     out: list[Clause] = []
     waiting: list[Clause] = []
-    clauses = _denied_lists(clauses)
+    if False in [clause.chinese for clause in clauses]:
+        clauses = _denied_lists(clauses)
     for clause in clauses:
         if clause.heading:
             out.extend(waiting)
@@ -452,7 +472,7 @@ def _merged(clauses: list[Clause]) -> Iterator[Clause]:
             out.append(head)
     for i, clause in enumerate(out):
         clause.continued = i + 1 < len(out)
-    yield from out
+    return out
 
 
 def _adjectives(clause: Clause) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pet2rep_eval.parsing.clauses import Clause
 from pet2rep_eval.parsing.mentions import Group, Mention
@@ -23,8 +23,8 @@ class Draft:
     degree: str | None = None
     ct: tuple[int, int] | None = None
     uptake: tuple[int, int] | None = None
-    suv: list[Suv] = field(default_factory=list)
-    size_mm: list[tuple[float, ...]] = field(default_factory=list)
+    suv: tuple[Suv, ...] = ()
+    size_mm: tuple[tuple[float, ...], ...] = ()
     rule: str = ""
     order: int = 0
     lesion: bool = False

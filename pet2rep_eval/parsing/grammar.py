@@ -1,4 +1,4 @@
-"""Clauses as chunks, by the Lark grammar over the kinds of tokens; remembered by the sequence of kinds."""
+"""Clauses as chunks, by the Lark grammar over the kinds of tokens."""
 
 from __future__ import annotations
 
@@ -67,51 +67,58 @@ def _stretch(kinds: tuple[str, ...]) -> tuple[tuple[str, int, int], ...]:
     )
 
 
-def _chunks_of(kinds: tuple[str, ...]) -> tuple[Chunk, ...]:
-    # Single words part the clause, and what repeats counts once, so that few different stretches are ever parsed.
-    classes = _classes()
+def _chunks_of(classes: tuple[str, ...]) -> tuple[Chunk, ...]:
+    """The chunks of tokens of these classes."""
+    # Single words part the clause, and so do names from expressions; what repeats counts once, and so do the members of
+    # a list from the second on: few different stretches are ever parsed.
     found: list[Chunk] = []
     stretch: list[str] = []
     begins: list[int] = []
-    for index, kind in enumerate([*kinds, ""]):
-        alike = classes[kind] if kind else ""
-        if alike:
-            if not stretch or alike != stretch[-1]:
-                stretch.append(alike)
-                begins.append(index)
-            continue
-        if stretch:
+    for index, alike in enumerate([*classes, ""]):
+        if stretch and (not alike or (alike != stretch[-1] and {alike, stretch[-1]} == _APART)):
             begins.append(index)
             found += [
                 Chunk(rule, begins[start], begins[end]) for rule, start, end in _stretch(tuple(stretch))
             ]
             stretch, begins = [], []
-        if kind:
+        if alike:
+            if not stretch or alike != stretch[-1]:
+                stretch.append(alike)
+                begins.append(index)
+                if stretch[-3:] == stretch[-5:-2]:
+                    del stretch[-2:], begins[-2:]
+        elif index < len(classes):
             found.append(Chunk("word", index, index + 1))
     return tuple(found)
 
 
-_remembered = lru_cache(maxsize=32_768)(_chunks_of)
-_LONGEST = 400
+_remembered = lru_cache(maxsize=8192)(_chunks_of)
 _SHORT = 48
 """Longer clauses hardly ever repeat: they are not remembered, so that memory stays bounded."""
 
 
+_APART = {"SITE", "CUE"}
+"""The classes of names and of terms: no chunk holds both."""
+_LONGEST = 400
+
+
 def chunks(kinds: Sequence[str]) -> tuple[Chunk, ...]:
     """The chunks of a clause given the kinds of its tokens; every token lies in exactly one chunk."""
-    if len(kinds) <= _SHORT:
-        return _remembered(_joined(kinds))
+    classes = _classes()
     if len(kinds) <= _LONGEST:
-        return _chunks_of(_joined(kinds))
+        alike = tuple([classes[kind] for kind in _joined(kinds)])
+        return _remembered(alike) if len(alike) <= _SHORT else _chunks_of(alike)
     found: list[Chunk] = []
     for offset in range(0, len(kinds), _LONGEST):
-        piece = _chunks_of(_joined(kinds[offset : offset + _LONGEST]))
+        piece = _chunks_of(tuple([classes[kind] for kind in _joined(kinds[offset : offset + _LONGEST])]))
         found += [Chunk(c.rule, c.start + offset, c.end + offset) for c in piece]
     return tuple(found)
 
 
-def _joined(kinds: Sequence[str]) -> tuple[str, ...]:
+def _joined(kinds: Sequence[str]) -> Sequence[str]:
     """Tells apart the two things that a joining word joins: members of a list, phrases of an expression."""
+    if "JOIN" not in kinds and "COMMA" not in kinds:
+        return kinds
     out = list(kinds)
     last = len(kinds) - 1
     for i, kind in enumerate(kinds):
@@ -122,4 +129,4 @@ def _joined(kinds: Sequence[str]) -> tuple[str, ...]:
                 out[i] = "LIST"
             elif before in TERMS and after in TERMS:
                 out[i] = "COORD"
-    return tuple(out)
+    return out

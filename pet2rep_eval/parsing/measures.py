@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from pet2rep_eval.records import Suv
 
@@ -44,6 +45,7 @@ _VALUE_START = re.compile(r"(?:\d)")
 _UNIT_FIND = re.compile(_UNIT)
 
 
+@lru_cache(maxsize=1024)
 def read_suv(text: str) -> tuple[Suv, ...]:
     """The values in one SUV token; a number in parentheses that can only be an image number gives none."""
     if _IMAGE.search(text) and not re.search(r"\d\.\d", text):
@@ -63,6 +65,7 @@ def read_suv(text: str) -> tuple[Suv, ...]:
     return tuple(values)
 
 
+@lru_cache(maxsize=1024)
 def read_size(text: str) -> tuple[float, ...]:
     """The axes of one size token in millimetres; a number without a unit of its own takes the last one."""
     units = _UNIT_FIND.findall(text)

@@ -98,6 +98,10 @@ def _names_nodes(text: str) -> bool:
     return _NODE_WORD.search(text) is not None
 
 
+NEAR = 6
+"""Characters between two names from which on they never belong together."""
+
+
 class _GroupReader:
     """Resolves the tokens of one group, one kind at a time.
 
@@ -265,7 +269,7 @@ class _GroupReader:
             and not single
             and before.kind in ("SITE", "PART", "SIDE", "REGION")
             and not (before.kind == "SIDE" and self._stands_alone(last))
-            and gap <= (5 if token.chinese else 2)
+            and gap <= (NEAR - 1 if token.chinese else 2)
         )
 
     def _stands_alone(self, mention: Mention) -> bool:
@@ -400,7 +404,8 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
         for mention in regional:
             if mention.last < fluid:
                 _to_fluid(mention)
-    for earlier, later in itertools.pairwise(groups):
+    pairs = list(itertools.pairwise(groups))
+    for earlier, later in pairs:
         if len(earlier.mentions) == 1 and later.mentions:
             between = list(tokens[earlier.last + 1 : later.first])
             if (
@@ -452,7 +457,7 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
                     mention.organs = (mention.mass,)
                 mention.lesion = True
     # "a pulmonary nodule in the right lower lobe" is one place
-    for earlier, later in itertools.pairwise(groups):
+    for earlier, later in pairs:
         joint = tokens[earlier.last + 1 : later.first]
         if not earlier.mentions or len(joint) != 1 or joint[0].kind != "IN":
             continue
@@ -468,7 +473,7 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
         elif not later.mentions and (later.part or later.side) and not later.node and said.side is None:
             said.side, later.side = later.side, None
     # a side that stands apart from its organ: "right lobe of the thyroid"
-    for earlier, later in itertools.pairwise(groups):
+    for earlier, later in pairs:
         if (
             earlier.side
             and not earlier.mentions

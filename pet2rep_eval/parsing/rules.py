@@ -6,6 +6,7 @@ A rule sees the reader, with its topic, and one clause that has been read by its
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from pet2rep_eval.lexicon import load_lexicon
 from pet2rep_eval.parsing.attribution import SUV_THRESHOLD, Reader, extend
@@ -100,9 +101,11 @@ def _stated(reader: Reader, read: ReadClause) -> bool:
         mentions = with_regions(mentions, read)
         reader.state(mentions, verdict, read, "remainder" if read.rest else how)
         shared = mentions
-        stated += [m for m in mentions if all(m is not s for s in stated)]
-    left = [m for m in read.named if not m.place and all(m is not s for s in stated)]
-    drafts = reader.describe(left, read)
+        known = {id(m) for m in stated}
+        stated += [m for m in mentions if id(m) not in known]
+    known = {id(m) for m in stated}
+    left = [m for m in read.named if not m.place and id(m) not in known]
+    drafts = reader.describe(left, read) if left else []
     for mention in left:
         # "normal except for a metastasis in the femoral head (SUVmax 9.1)"
         if any(t.kind == "SUV" for t in read.clause.tokens[mention.last + 1 : next_name(read, mention)]):
@@ -114,7 +117,7 @@ def _stated(reader: Reader, read: ReadClause) -> bool:
                 extend(draft, read.clause)
     last = reader.last
     topic = stated or read.named
-    said = max(v.last for v in verdicts)
+    said = max([v.last for v in verdicts])
     trailing = [m for m in left if m.first > said]
     if trailing and _excepts(read, verdicts[-1], trailing[0]):
         # "no uptake except in the left apex": there it is
@@ -335,14 +338,17 @@ def _carry(reader: Reader, read: ReadClause) -> bool:
         return True  # nodes of no known station are not about the organ before
     if reader.topic and not reader.blocked:
         mentions = _carried(reader, read)
-        inside = any(t.kind == "CENTER" or t.text == "内" for t in read.clause.tokens)
-        if reader.largest is not None and inside and any(reader.largest is m for m in reader.topic):
+        if (
+            reader.largest is not None
+            and any(t.kind == "CENTER" or t.text == "内" for t in read.clause.tokens)
+            and any(reader.largest is m for m in reader.topic)
+        ):
             mentions = [reader.largest]  # 较大者位于腹膜后，其内见缺损区
         elif reader.lesion_topic and mentions is reader.topic and read.clause.tokens[0].kind == "LESION":
             mentions = reader.lesion_topic  # 局部皮肤增厚，结节摄取增高
         if read.lesion or read.finding:
             reader.topic_lesion = True
-        vague = read.clause.first and not (read.lesion or any(t.kind == "VERB" for t in read.clause.tokens))
+        vague = read.clause.first and not (read.lesion or "VERB" in read.kinds)
         for verdict in verdicts:
             if verdict.activity and vague and not reader.form:
                 continue
@@ -507,13 +513,9 @@ def _described(reader: Reader, read: ReadClause) -> bool:
         generic = all(m.regions for m in mentions)
         if generic and reader.topic and not read.clause.first:
             return True
-        if (
-            generic
-            and not any(t.kind in ("LESION", "FINDING", "NODE") for t in read.clause.tokens)
-            and not read.clause.first
-        ):
+        if generic and read.kinds.isdisjoint(("LESION", "FINDING", "NODE")) and not read.clause.first:
             return True
-        kinds = {t.kind for t in read.clause.tokens}
+        kinds = read.kinds
         if not read.clause.first and _is_open(reader.topic):
             if "SYM" in kinds and not kinds & {"LESION", "FINDING", "NODE"}:
                 mentions = [*reader.topic, *mentions]  # 精囊腺对称: the sentence goes on about both
@@ -525,7 +527,7 @@ def _described(reader: Reader, read: ReadClause) -> bool:
         reader.last = [d for m in mentions for d in m.drafts.values()]
         reader.measure(read)
         return True
-    group = next((g for g in read.groups if g.node and not g.mentions), None)
+    group = next((g for g in read.groups if g.node and not g.mentions), None) if read.groups else None
     if group is not None and not read.places:
         nodes = _carried(reader, read) if reader.topic else reader.generic_nodes(group)
         if nodes and nodes is not reader.topic:
@@ -536,18 +538,13 @@ def _described(reader: Reader, read: ReadClause) -> bool:
     if (
         read.places
         and (read.lesion or not reader.topic)
-        and not any(t.kind in ("MAXIMAL", "LOCATED", "INVOLVE", "WITH_MOST") for t in read.clause.tokens)
+        and read.kinds.isdisjoint(("MAXIMAL", "LOCATED", "INVOLVE", "WITH_MOST"))
     ):
         if read.lesion:
             reader.topic, reader.blocked = [], True
         return True
-    side = next((g for g in read.groups if g.side and not g.mentions), None)
-    if (
-        side is not None
-        and reader.topic
-        and not read.places
-        and not any(t.kind == "SYM" for t in read.clause.tokens)
-    ):
+    side = next((g for g in read.groups if g.side and not g.mentions), None) if read.groups else None
+    if side is not None and reader.topic and not read.places and "SYM" not in read.kinds:
         mentions = _carried(reader, read)
         if mentions is not reader.topic:
             reader.describe(mentions, read)
@@ -565,17 +562,26 @@ def _described(reader: Reader, read: ReadClause) -> bool:
 
 
 Rule = Callable[[Reader, ReadClause], bool]
-RULES: tuple[tuple[str, Rule], ...] = (
-    ("reference value", _reference_value),
-    ("called physiological", _called_physiological),
-    ("cannot be judged", _uncertain),
-    ("seen earlier", _seen_earlier),
-    ("stated", _stated),
-    ("announced", _announced),
-    ("likewise", _likewise),
-    ("remainder", _remainder),
-    ("carried", _carry),
-    ("SUV only", _suv_only),
-    ("described", _described),
+_NAMES = frozenset({"SITE", "REGION", "HILUM"})
+_ANY: frozenset[str] = frozenset()
+RULES: tuple[tuple[str, Rule, frozenset[str]], ...] = (
+    ("reference value", _reference_value, frozenset({"REF", "SUV"})),
+    ("called physiological", _called_physiological, frozenset({"PHYS", "URINE"})),
+    ("cannot be judged", _uncertain, frozenset({"UNCERTAIN"})),
+    ("seen earlier", _seen_earlier, frozenset({"PRIOR"})),
+    ("stated", _stated, _NAMES),
+    ("announced", _announced, _NAMES),
+    ("likewise", _likewise, frozenset({"NEG", "LIKEWISE"})),
+    ("remainder", _remainder, frozenset({"REST"})),
+    ("carried", _carry, _ANY),
+    ("SUV only", _suv_only, frozenset({"SUV"})),
+    ("described", _described, _ANY),
 )
-"""Name and rule, in the order in which they are tried; the first that returns True has decided."""
+"""Name, rule and the kinds of which a clause must have one for it to apply (none: it may always), in the order in which
+they are tried; the first that returns True has decided."""
+
+
+@lru_cache(maxsize=4096)
+def rules_for(kinds: frozenset[str]) -> tuple[tuple[str, Rule], ...]:
+    """The rules that can apply to a clause with these kinds, in order."""
+    return tuple((name, rule) for name, rule, needed in RULES if not needed or needed & kinds)

@@ -22,7 +22,9 @@ class Token:
     end: int
     text: str
     chinese: bool
-    paren: bool = False
+    paren: bool
+    sign: object
+    """Equal for tokens that are read alike: the same phrase, or any measure, in parentheses or not."""
 
 
 # Lists are bounded, so that each alternative stays linear on adversarial input.
@@ -228,6 +230,7 @@ def _numbers(text: str, at: int) -> bool:
 
 
 _SINGLE = {",": "COMMA", ":": "COLON", "(": "OPEN", ")": "CLOSE"}
+_MEASURES = frozenset({"SUV", "SIZE"})
 _NUMBERED = {
     "SPINE": _SPINE_CONCEPT,
     "LEVEL": _LEVEL_CONCEPT,
@@ -247,6 +250,7 @@ def tokenise(normalised: Normalised) -> list[Token]:
     append = tokens.append
     gaps: list[tuple[int, int]] = []
     doubtful: list[int] = []
+    numbered, bare = _NUMBERED, _BARE
     position, depth = 0, 0
     paren = False
     special = iter(_special(text))
@@ -257,27 +261,43 @@ def tokenise(normalised: Normalised) -> list[Token]:
     for index, start, end in phrases:
         # a pattern wins over the phrase: the earlier, then the longer
         while at < start or (at == start and until >= end and kind):
-            if at >= position and kind == "OPEN":
+            if at < position:
+                pass
+            elif kind == "OPEN":
                 depth = min(depth + 1, 3)
                 paren = True
-            elif at >= position and kind == "CLOSE" and not depth and _numbers(text, at):
-                append(Token("STOP", _BARE["STOP"], at, until, ".", False))
-            elif at >= position and kind == "CLOSE":
+            elif kind == "CLOSE" and not depth and _numbers(text, at):
+                append(Token("STOP", bare["STOP"], at, until, ".", False, False, "."))
+            elif kind == "CLOSE":
                 depth = max(depth - 1, 0)
                 paren = depth > 0
-            elif at >= position:
+            else:
                 if at - position >= 8:
                     gaps.append((position, at))
                 piece = text[at:until]
-                if kind == "STOP" and piece[0] != ";":
-                    depth, paren = 0, False
-                concept = _NUMBERED.get(kind)
-                if concept is _STATION_CONCEPT and _of_neck(tokens) and not piece.endswith("组"):
-                    concept = _LEVEL_CONCEPT
+                concept = numbered.get(kind)
                 if concept is None:
-                    append(Token(kind, _BARE[kind], at, until, piece, not piece.isascii(), paren))
+                    concept = bare[kind]
+                    if kind == "STOP" and piece[0] != ";":
+                        depth, paren = 0, False
+                    sign = piece if kind not in _MEASURES else kind if piece.isascii() else f"{kind} zh"
                 else:
-                    append(Token(concept.kind, concept, at, until, piece, not piece.isascii(), paren))
+                    if concept is _STATION_CONCEPT and _of_neck(tokens) and not piece.endswith("组"):
+                        concept = _LEVEL_CONCEPT
+                    kind = concept.kind
+                    sign = piece + concept.name
+                append(
+                    Token(
+                        kind,
+                        concept,
+                        at,
+                        until,
+                        piece,
+                        not piece.isascii(),
+                        paren,
+                        "(" + sign if paren else sign,
+                    )
+                )
                 position = until
             at, until, kind = next(special, nothing)
         if start < position or index < 0:
@@ -286,7 +306,18 @@ def tokenise(normalised: Normalised) -> list[Token]:
             gaps.append((position, start))
         if unsettled[index]:
             doubtful.append(len(tokens))
-        append(Token(kinds[index], concepts[index], start, end, words[index], chinese[index], paren))
+        append(
+            Token(
+                kinds[index],
+                concepts[index],
+                start,
+                end,
+                words[index],
+                chinese[index],
+                paren,
+                ~index if paren else index,
+            )
+        )
         position = end
     if size - position >= 8:
         gaps.append((position, size))
@@ -316,7 +347,9 @@ def _misspelt(gaps: list[tuple[int, int]], text: str) -> list[Token]:
             meant = _meant(match.group()) if match.end() - match.start() <= _LONGEST_WORD else None
             if meant:
                 concept = load_lexicon().phrases[meant]
-                added.append(Token(concept.kind, concept, match.start(), match.end(), meant, False))
+                added.append(
+                    Token(concept.kind, concept, match.start(), match.end(), meant, False, False, meant)
+                )
     return added
 
 
@@ -367,4 +400,4 @@ def _stands(tokens: list[Token], i: int) -> bool:
 
 def comma_between(start: int, end: int) -> Token:
     """The comma that joins two members of a list."""
-    return Token("COMMA", _BARE["COMMA"], start, end, ",", False)
+    return Token("COMMA", _BARE["COMMA"], start, end, ",", False, False, ",")

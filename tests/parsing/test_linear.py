@@ -138,6 +138,21 @@ def test_what_is_remembered_is_bounded() -> None:
     assert found
 
 
+def test_remembering_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was read before decides nothing, and what is remembered of clauses has a size."""
+    from pet2rep_eval.parsing import remembered
+    from tests.corpus import CORPUS, load_cases
+
+    texts = [case.text for case in load_cases(CORPUS)][::3]
+    once = [parse_report(text) for text in texts]
+    monkeypatch.setattr(remembered, "_REMEMBERED", 16)
+    remembered._known.clear()
+    again = [parse_report(text) for text in reversed(texts)]
+    assert len(remembered._known) <= 18
+    assert len(remembered._readings) <= 18
+    assert again[::-1] == once
+
+
 def test_thousands_of_reports_leave_nothing_behind() -> None:
     """Fewer blocks of memory stay than reports were read."""
     import gc

@@ -8,7 +8,7 @@ The words are dealt with in the modules of this package, each building on the on
 is open in it, targets of comparison, directions, comparisons, modifiers, nouns and joints, and the reader that walks.
 """
 
-from pet2rep_eval.parsing.uptake.reader import read
+from pet2rep_eval.parsing.uptake.reader import COMPARING, read
 from pet2rep_eval.parsing.uptake.records import Reading, Verdict
 
-__all__ = ["Reading", "Verdict", "read"]
+__all__ = ["COMPARING", "Reading", "Verdict", "read"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from pet2rep_eval.parsing.tokens import Token
 from pet2rep_eval.parsing.uptake.nouns import Nouns
@@ -29,43 +30,21 @@ def read(
     liver lesion is a defect and said of a node is not.
     """
     organs = about & _REFERENCE_ORGANS
-    kinds = [t.kind for t in tokens]
-    if not _COMPARING.isdisjoint(kinds):
+    if not COMPARING.isdisjoint([t.kind for t in tokens]):
         before = frozenset(o for t in _before_comparison(tokens) for o in t.concept.organs)
         organs = (before & _REFERENCE_ORGANS) if before else organs
-    # the numbers of a value decide nothing here
-    words = [t.text if t.kind not in ("SUV", "SIZE") else "" for t in tokens]
-    parens = [t.paren for t in tokens]
-    key = (
-        (*kinds, *words, *parens) if True in parens else (*kinds, *words),
-        (inherits_cue, earlier_cue, change, form, contrast),
-        organs,
-    )
-    known = _read_before.get(key)
-    if known is None:
-        reader = Reader(tokens, inherits_cue, earlier_cue)
-        reader.change, reader.form, reader.contrast, reader.about = change, form, contrast, organs
-        known = reader.run()
-        if len(_read_before) >= _REMEMBERED:
-            _read_before.clear()
-        if len(kinds) <= _SHORT:
-            _read_before[key] = known
-    return known
+    reader = Reader(tokens, inherits_cue, earlier_cue)
+    reader.change, reader.form, reader.contrast, reader.about = change, form, contrast, organs
+    return reader.run()
 
 
-_REMEMBERED = 20_000
-_SHORT = 48
-"""Tokens of the longest clause that is remembered: longer ones hardly ever repeat, and memory stays bounded."""
-_read_before: dict[tuple[object, ...], Reading] = {}
-"""Readings by what decides them: reports repeat clauses, and distinct reports repeat many of them."""
-
-
-_COMPARING = frozenset({"BELOW", "ABOVE", "EQUAL", "AGAINST"})
+COMPARING = frozenset({"BELOW", "ABOVE", "EQUAL", "AGAINST"})
+"""Kinds of the words that compare: what they mean may depend on what the text speaks of."""
 
 
 def _before_comparison(tokens: Sequence[Token]) -> Sequence[Token]:
     """The tokens before the first word that compares."""
-    at = next((i for i, t in enumerate(tokens) if t.kind in _COMPARING), 0)
+    at = next((i for i, t in enumerate(tokens) if t.kind in COMPARING), 0)
     return tokens[:at]
 
 
@@ -73,6 +52,7 @@ class Reader(Nouns):
     """Walks over the tokens; every kind that matters has its ``on_…``."""
 
     def run(self) -> Reading:
+        handlers = _handlers()
         for i, token in enumerate(self.tokens):
             if i in self.skip or (token.kind == "EVEN" and i in self.out.compared):
                 continue
@@ -81,13 +61,14 @@ class Reader(Nouns):
                     self.cause = False
                 else:
                     continue
-            handler = getattr(self, "on_" + token.kind.lower(), None)
+            handler = handlers.get(token.kind)
             if handler is not None:
-                handler(i, token)
+                handler(self, i, token)
         self._close_stretch(self.size)
         self._finish()
-        unclear = next((i for i, t in enumerate(self.tokens) if t.kind == "UNCERTAIN"), -1)
-        if unclear >= 0:
+        kinds = {t.kind for t in self.tokens}
+        if "UNCERTAIN" in kinds:
+            unclear = next(i for i, t in enumerate(self.tokens) if t.kind == "UNCERTAIN")
             said = [v for v in self.out.verdicts if v.last < unclear and self.tokens[unclear].concept.before]
             self.out.verdicts[:] = said
             self.out.uncertain = not said
@@ -95,13 +76,13 @@ class Reader(Nouns):
                 self.out.compared.update(range(unclear, self.size))
         if self.no_new:
             self.out.verdicts = [v for v in self.out.verdicts if not v.negated]
-        if not self.out.resolved and self.out.cue and any(t.kind == "RESOLVED" for t in self.tokens):
+        if not self.out.resolved and self.out.cue and "RESOLVED" in kinds:
             # "resolution of the previously hypermetabolic nodes"
             self.out.resolved = True
             for verdict in self.out.verdicts:
                 if verdict.state is INCREASED:
                     verdict.state, verdict.degree, verdict.prior = NORMAL, None, False
-        if any(t.kind == "MODALITY" for t in self.tokens) and not self.out.cue:
+        if "MODALITY" in kinds and not self.out.cue:
             self.out.verdicts = [v for v in self.out.verdicts if not v.bare]
         self.out.contrast = self.contrast
         return self.out
@@ -149,3 +130,9 @@ class Reader(Nouns):
         if self.seen_physiological and not self.out.verdicts:
             self.out.physiological = True
         self.out.cue_at_end = "cue" in self.nouns or (self.open is not None)
+
+
+@lru_cache(maxsize=1)
+def _handlers() -> dict[str, Callable[[Reader, int, Token], None]]:
+    """Kind → what deals with it."""
+    return {name[3:].upper(): getattr(Reader, name) for name in dir(Reader) if name.startswith("on_")}

@@ -12,6 +12,24 @@ from pet2rep_eval.records import UptakeState
 class Stretch:
     """A stretch of words that one negation can reach over, and the words for uptake open in it."""
 
+    pending: tuple[UptakeState, int, bool, str | None, bool] | None = None
+    """State, index, negated, degree, physiological."""
+    open: Open | None = None
+    neg: int | None = None
+    neg_used = False
+    degree: str | None = None
+    degree_at = -9
+    physiological = seen_physiological = False
+    spread = symmetric = False
+    abnormal: int | None = None
+    focal: int | None = None
+    prior = change = False
+    shared: tuple[UptakeState, bool, int] | None = None
+    comparison: tuple[str, int] | None = None
+    cause = form = contrast = False
+    about: frozenset[str] = frozenset()
+    named_since = no_new = instead = valued = False
+
     def __init__(self, tokens: Sequence[Token], inherits_cue: bool, earlier_cue: bool) -> None:
         self.tokens = tokens
         self.size = len(tokens)
@@ -19,29 +37,7 @@ class Stretch:
         self.nouns: set[str] = {"cue"} if inherits_cue else set()
         self.inherited = inherits_cue
         self.earlier_cue = earlier_cue
-        self.open: Open | None = None
-        self.pending: tuple[UptakeState, int, bool, str | None, bool] | None = (
-            None  # state, index, negated, degree, physiological
-        )
-        self.neg: int | None = None
-        self.neg_used = False
-        self.degree: str | None = None
-        self.degree_at = -9
-        self.physiological = False
-        self.seen_physiological = False
-        self.spread = False
-        self.symmetric = False
-        self.abnormal: int | None = None
-        self.focal: int | None = None
-        self.prior = False
-        self.change = False
-        self.shared: tuple[UptakeState, bool, int] | None = None
-        self.comparison: tuple[str, int] | None = None
-        self.cause = False
         self.skip: set[int] = set()
-        self.form = self.contrast = False
-        self.about: frozenset[str] = frozenset()
-        self.named_since = self.no_new = self.instead = self.valued = False
 
     def _kind_at(self, i: int) -> str:
         return self.tokens[i].kind if i < self.size else ""

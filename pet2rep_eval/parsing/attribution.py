@@ -121,6 +121,8 @@ class Reader:
                 self.rule = name
                 break
         self.sentence_start = False
+        if clause.colon and read.lesion and not read.named:
+            self.heading_lesion = True  # "Primary site: right tonsil, SUVmax 15.9"
         if "CAUSE" in read.kinds:
             self._called_grave(read)
         if clause.colon and not read.named and read.verdicts:

@@ -206,7 +206,13 @@ class _GroupReader:
             return  # 腹部肠管: the region only says where the organ lies
         last = self.run[-1] if self.run and not self.listed else None
         if last is not None:
-            if token.paren and token.chinese and last.organs and not last.paren and not last.place:
+            if (
+                token.paren
+                and self.tokens[i - 1].chinese
+                and last.organs
+                and not last.paren
+                and not last.place
+            ):
                 last.last, last.end = i, token.end
                 self.side = None
                 return  # 内乳区(第2肋间): it says where more closely

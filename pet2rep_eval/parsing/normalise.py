@@ -291,7 +291,12 @@ class _Builder:
             self.breaks.add(self.size)
         last = self.last()
         if last not in ("", " ") and not (_HAN.match(last) and (lines or _HAN.match(following))):
-            self.add(" ", start)
+            # no phrase reaches over into the name of the next field
+            self.add("\n" if lines and _FIELD.match(self.text, end) else " ", start)
+
+
+_FIELD = re.compile(r"[A-Za-z][^\n\r:.;,]{0,40}:")
+"""A name and a colon at the begin of a line."""
 
 
 def language_of(text: str) -> str:

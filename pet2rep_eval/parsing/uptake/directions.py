@@ -220,6 +220,9 @@ class Directions(Targets):
         if degree is None and token.kind == "UP" and token.text.startswith("intense"):
             degree = "marked"
         following = self._next_kind(i)
+        if token.kind == "EVEN" and following == "FINDING" and not token.chinese:
+            self.out.structural = True  # "with preserved fatty hila"
+            return
         takes_next = following in ("CUE", "STRUCT") or (
             following == "IN" and i + 2 < self.size and self.tokens[i + 2].kind in ("CUE", "STRUCT")
         )

@@ -125,6 +125,12 @@ class Modifiers(Comparisons):
 
     def on_focal(self, i: int, token: Token) -> None:
         self.focal = i
+        if token.concept.noun and self.pending is not None and self.pending[0] is INCREASED:
+            state, at, negated, degree, physiological = self.pending
+            if at == i - 1 and self._next_kind(i) != "CUE":
+                self.pending = None  # "an intense focus"
+                self._emit(state, at, i, negated, degree=degree, physiological=physiological)
+                return
         denied = token.concept.noun and self.neg is not None and not self.neg_used and not self.out.cue
         alone = self._next_kind(i) not in ("CUE", "HOT", "IN", "VOID", "HYPO") or self._names_next(i + 1)
         if denied and alone and self.neg is not None:

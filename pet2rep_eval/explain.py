@@ -196,6 +196,8 @@ class _Judge:
             return "reference value"
         if "CONTRAST" in kinds:
             return "contrast agent"
+        if "UNCERTAIN" in kinds:
+            return "cannot be judged"
         if kinds & _COMPARISONS:
             return "comparison with another study"
         carried = self._carried(span, here, kinds)
@@ -240,6 +242,8 @@ class _Judge:
             return "repeats a neighbour's statement"
         if kinds & {"NEG", "EVEN", "PHYS"} and self._beside(span):
             return "beside an organ, hence of none"
+        if (self._without_organ(span) or "SUV" in kinds) and self._begins_beside(span):
+            return "beside an organ, hence of none"
         return None
 
     def _repeats(self, span: Span) -> bool:
@@ -262,6 +266,23 @@ class _Judge:
             before[i].kind != "NODE" and i + 1 < len(before) and before[i + 1].kind == "PLACE" for i in named
         )
 
+    def _begins_beside(self, span: Span) -> bool:
+        """The first name of the sentence only says beside what the lesion lies."""
+        for part in (span, Span(self._sentence(span).start, span.end)):
+            words = self._phrases(part)
+            first = next((i for i, p in enumerate(words) if p.kind in _PLACES), None)
+            if first is not None:
+                following = next((p.kind for p in words[first + 1 :] if p.kind not in ("PART", "SIDE")), "")
+                return words[first].kind == "HILUM" or (words[first].kind != "NODE" and following == "PLACE")
+        return False
+
+    def _without_organ(self, span: Span) -> bool:
+        """The reading itself says that this uptake belongs to no organ."""
+        return any(
+            d.code == "P002" and d.span.start < span.end and span.start < d.span.end
+            for d in self.report.diagnostics
+        )
+
     def _near(self, span: Span) -> Sequence[Statement]:
         """Statements on either side of the end of *span*, in text order."""
         at = bisect_left(self.places, span.end)
@@ -274,9 +295,8 @@ class _Judge:
     def _missing(self, span: Span) -> str:
         """What could not be understood, as a hint for whoever grows the vocabulary."""
         kinds = {p.kind for p in within(self.found, span)}
-        for d in self.report.diagnostics:
-            if d.code == "P002" and d.span.start < span.end and span.start < d.span.end:
-                return "it belongs to no named organ"
+        if self._without_organ(span):
+            return "it belongs to no named organ"
         if not kinds & {"CUE", *_DIRECTIONS, "SUV"}:
             return "no word for uptake is known here"
         if not kinds & {*_DIRECTIONS, "NEG", "SUV", "ABN", "UNEVEN", "DIFFUSE", "FOCAL"}:

@@ -315,6 +315,8 @@ def _carry(reader: Reader, read: ReadClause) -> bool:
         return True
     verdicts = current(read.verdicts, read)
     if not read.clause.first and reader.blocked:
+        if not all(v.bare for v in verdicts):
+            reader.unattributed.append((read.clause.start, read.clause.end))
         return True
     if _speaks_of_field(reader, read):
         reader.set_topic(reader.field_topic, read)

@@ -195,7 +195,13 @@ def test_clauses_that_need_no_statement_are_explained(text: str, clause: str, re
 
 def test_what_is_not_understood_is_not_explained_away() -> None:
     assert _verdicts("代谢图谱呈蓝色。")[0][1] == "unknown"
-    assert [v for _, v, _ in _verdicts("胰头下方十二指肠旁见结节，摄取增高。")] == ["unknown"]
+    assert [v for _, v, _ in _verdicts("今日检查，摄取增高。")] == ["unknown"]
+
+
+def test_what_lies_beside_an_organ_is_of_none_and_the_reading_says_so() -> None:
+    text = "胰头下方十二指肠旁见结节，摄取增高。"
+    assert [(v, r) for _, v, r in _verdicts(text)] == [("explained", "beside an organ, hence of none")]
+    assert [d.code for d in parse_report(text).diagnostics if d.code == "P002"] == ["P002"]
 
 
 def test_clauses_end_where_a_reader_sees_an_end() -> None:
@@ -214,7 +220,7 @@ def test_clauses_end_where_a_reader_sees_an_end() -> None:
 
 def test_a_clause_is_unknown_if_it_ever_was() -> None:
     survey = Survey()
-    survey.add("脾脏旁见结节，FDG摄取增高。", "first")
+    survey.add("今日检查，FDG摄取增高。", "first")
     survey.add("肝脏见结节，FDG摄取增高。", "second")
     assert CUE.search("FDG摄取增高")
     assert survey.verdicts["FDG摄取增高"] == "unknown"

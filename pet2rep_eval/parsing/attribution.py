@@ -458,6 +458,9 @@ class Reader:
                     mention.drafts[key] = done[key, side]
                     continue
                 draft = mention.drafts.get(key)
+                scored = tokens[verdict.first].kind == "VERDICT"
+                if scored and draft and draft.rule == "SUV only" and draft.sentence == self.sentence:
+                    draft.state = None  # "SUVmax 2.4, DS 3": words beat the number
                 if (
                     verdict.above_pool
                     and draft is not None

@@ -444,7 +444,7 @@ def _merged(clauses: list[Clause]) -> list[Clause]:
             for extra in [*waiting, clause]:
                 _append(out[-1], extra)
             waiting = []
-        elif out and not waiting and (_cold_after(out[-1], clause) or _adjective_after(out[-1], clause)):
+        elif out and not waiting and any(rule(out[-1], clause) for rule in _ADJECTIVES):
             _append(out[-1], clause)
         elif not waiting and (anchor := _continued(clause, out)) is not None:
             _append(anchor, clause)
@@ -502,6 +502,21 @@ def _cold_after(head: Clause, clause: Clause) -> bool:
     )
 
 
+def _describes(head: Clause, clause: Clause) -> bool:
+    """ "Multiple lytic lesions, hypermetabolic, in the sacrum": the adjective behind a finding without a place yet."""
+    return (
+        not clause.chinese
+        and not clause.heading
+        and not clause.trailing
+        and not head.heading
+        and head.first
+        and head.tokens[-1].kind in ("LESION", "NODE")
+        and not any(t.kind in ("SITE", "REGION", "HILUM", "REST", "NEG", "VERB") for t in head.tokens)
+        and all(t.kind in ("HOT", "DEG", "UNEVEN", "DIFFUSE", "FINDING") for t in clause.tokens)
+        and any(t.kind == "HOT" and not t.concept.noun for t in clause.tokens)
+    )
+
+
 _ATTRIBUTES = frozenset("DEG UP FOCAL DIFFUSE UNEVEN SYM EVEN ABN PHYS".split())
 
 
@@ -516,6 +531,10 @@ def _adjective_after(head: Clause, clause: Clause) -> bool:
         return False
     following = next((t.kind for t in clause.tokens if t.kind not in _ATTRIBUTES), "")
     return clause.tokens[0].kind in _ATTRIBUTES and following in ("CUE", "HOT")
+
+
+_ADJECTIVES = (_cold_after, _adjective_after, _describes)
+"""Adjectives that a comma parts from the words before them."""
 
 
 _FINITE = frozenset("is are was were remains remain appears appear".split())

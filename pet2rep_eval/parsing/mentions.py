@@ -275,8 +275,21 @@ class _GroupReader:
             and not single
             and before.kind in ("SITE", "PART", "SIDE", "REGION")
             and not (before.kind == "SIDE" and self._stands_alone(last))
+            and not (before.kind == "SITE" and self._are_two(last, i))
             and gap <= (NEAR - 1 if token.chinese else 2)
         )
+
+    def _are_two(self, last: Mention, i: int) -> bool:
+        """Names of two organs with nothing but a space between: "liver spleen pancreas", 肝脏 脾脏."""
+        sites = load_lexicon().sites
+        token, before = self.tokens[i], self.tokens[i - 1]
+        organs = token.concept.organs
+        if len(organs) != 1 or len(last.organs) != 1 or not self._stands_alone(last):
+            return False
+        if token.chinese:
+            return token.start > last.end and not sites[organs[0]].station
+        words = sites[last.organs[0]].names["en"].split()
+        return before.text in words and token.text in sites[organs[0]].names["en"].split()
 
     def _stands_alone(self, mention: Mention) -> bool:
         """An organ of its own, not a place in which others lie: 胰腺 双侧肾上腺 are two."""
@@ -399,7 +412,9 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
                 if m.organs in (("bones",), ("spine",), ("muscles_soft_tissue",)) and m.last < marrow.first
             ]:
                 group.mentions.remove(mention)
-    skin = next((m for g in groups for m in g.mentions if m.organs == ("skin",)), None)
+    skin = next(
+        (m for g in groups for m in g.mentions if m.organs in (("skin",), ("peritoneum_mesentery",))), None
+    )
     if skin is not None:
         after = next((i for i in range(skin.last + 1, len(tokens)) if tokens[i].kind == "IN"), len(tokens))
         for mention in (m for g in groups for m in g.mentions):

@@ -308,7 +308,7 @@ def _carry(reader: Reader, read: ReadClause) -> bool:
     """A verdict in a clause without a place of its own: the topic, or the region of the heading."""
     if read.named or not read.verdicts:
         return False
-    if read.places:
+    if read.places and not (reader.form and reader.sentence_start and reader.topic):
         reader.blocked = True
         reader.topic = []
         reader.unattributed.append((read.clause.start, read.clause.end))
@@ -413,6 +413,10 @@ def _called_physiological(reader: Reader, read: ReadClause) -> bool:
             return True  # "physiological activity versus colitis": the verdict before stands
     if not (reading.called_physiological or reading.physiological):
         return False
+    if read.rest and "PHYS" in read.kinds and not read.verdicts:
+        at = next(i for i, t in enumerate(read.clause.tokens) if t.kind == "PHYS")
+        read.verdicts.append(Verdict(NORMAL, at, at))
+        return False  # "remainder physiologic": nothing of what was said before
     spoken = {o for m in reader.topic for o in m.organs}
     again = (
         bool(read.named)
@@ -496,7 +500,7 @@ def _by_value(reader: Reader, read: ReadClause, lesion: bool) -> None:
             site = sites[draft.key]
             if lesion or draft.lesion or site.station or not site.normally:
                 draft.state = INCREASED if value >= SUV_THRESHOLD else NORMAL
-                draft.rule = "SUV only"
+                draft.rule, draft.sentence = "SUV only", reader.sentence
                 suv_tokens = [t for t in read.clause.tokens if t.kind == "SUV"]
                 draft.uptake = (suv_tokens[0].start, suv_tokens[-1].end)
 

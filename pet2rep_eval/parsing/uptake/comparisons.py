@@ -63,6 +63,7 @@ class Comparisons(Directions):
             return
         spoken = (
             self.valued
+            or (self.form and not self.out.structural and target == "reference")
             or any(self.tokens[j].kind == "REF" for j in self.out.compared)
             or any(w in self.tokens[i].text for w in ("intense", "avid", "metabolic", "hotter", "colder"))
         )
@@ -139,8 +140,9 @@ class Comparisons(Directions):
 
     def on_prior(self, i: int, token: Token) -> None:
         if self._next_kind(i) not in ("FINDING", "STRUCT", "SIZE"):
-            if self.open is not None and any(
-                t.kind in ("SUV", "COMMA") for t in self.tokens[self.open.last : i]
+            if self.open is not None and (
+                any(t.kind in ("SUV", "COMMA") for t in self.tokens[self.open.last : i])
+                or (token.paren and not self.tokens[self.open.last].paren and not token.chinese)
             ):
                 self._finish_open()  # "uptake in the thyroid (SUV 9.1, previously 8.7)"
             elif (
@@ -167,7 +169,7 @@ class Comparisons(Directions):
     def on_resolved(self, i: int, token: Token) -> None:
         if token.text.startswith("未") and not (self.prior or self.change or self.out.verdicts):
             return  # 胆囊未见显示: removed, not resolved
-        if self.out.cue or self.earlier_cue or "cue" in self.nouns:
+        if self.out.cue or self.earlier_cue or "cue" in self.nouns or "metabolic" in token.text:
             self.prior = False
             self.out.resolved = True
             last = self.out.verdicts[-1] if self.out.verdicts else None

@@ -105,8 +105,12 @@ class Directions(Targets):
                 pstate, at, pneg, pdeg, pphys = self.pending
                 self.pending = None
                 self._emit(pstate, at, at, pneg, degree=pdeg)  # "an intense rim and a cold centre"
-        if token.text == "positive" and not any(
-            t.kind in ("LESION", "NODE", "SITE", "CUE", "REGION", "PART", "SUV") for t in self.tokens
+        if (
+            token.text in ("positive", "active")
+            and not self.form
+            and not any(
+                t.kind in ("LESION", "NODE", "SITE", "CUE", "REGION", "PART", "SUV") for t in self.tokens
+            )
         ):
             return  # "serology was positive"
         if self.contrast and not (
@@ -147,8 +151,8 @@ class Directions(Targets):
             physiological = physiological or pphys
             if noun and pstate in (DECREASED, ABSENT):
                 state = pstate
-            elif noun and pstate is NORMAL:
-                state = NORMAL
+            elif pstate is NORMAL and (noun or (token.kind == "HOT" and at == i - 1)):
+                state = NORMAL  # "normally active"
             elif token.kind == "HOT" and not noun and pstate is DECREASED:
                 state = INCREASED
                 if self._next_kind(i) == "AGAINST":

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from pet2rep_eval.parsing.tokens import Token
 from pet2rep_eval.parsing.uptake.nouns import Nouns
-from pet2rep_eval.parsing.uptake.records import INCREASED, NORMAL, Reading
+from pet2rep_eval.parsing.uptake.records import ABSENT, INCREASED, NORMAL, Reading
 from pet2rep_eval.parsing.uptake.targets import _REFERENCE_ORGANS
 
 
@@ -122,10 +122,11 @@ class Reader(Nouns):
                 self._emit(INCREASED, at, at, negated, degree=degree)
             elif self.form and not self.out.structural and "缺如" not in self.tokens[at].text:
                 self._emit(state, at, at, negated, degree=degree)
-            elif negated and self.out.structural is False and state is INCREASED and self.tokens[at].chinese:
+            elif negated and self.out.structural is False and state is INCREASED:
                 self._emit(NORMAL, at, at, False, bare=True)
         verdicts = self.out.verdicts
-        if any(not v.activity for v in verdicts):
+        cold = self.valued and all(v.activity or v.state is ABSENT for v in verdicts)
+        if any(not v.activity for v in verdicts) and not cold:
             self.out.verdicts = [v for v in verdicts if not v.activity]
         if self.seen_physiological and not self.out.verdicts:
             self.out.physiological = True

@@ -74,6 +74,8 @@ class Concept:
     """The organs beside which it is only a part; empty: any other."""
     exception: bool = False
     """What follows is left out of what the sentence denies ("except for")."""
+    elsewhere: bool = False
+    """The rest of the body, where it begins a sentence (其余部位)."""
     grave: bool = False
     """A cause that makes uptake abnormal whatever the organ ("suspicious for")."""
     around: bool = False
@@ -130,6 +132,7 @@ _FLAGS = (
     "copula",
     "around",
     "grave",
+    "elsewhere",
 )
 _KNOWN = {
     *_FLAGS,

@@ -194,7 +194,10 @@ class Reader:
             self.form
             and len(self.topic) > 1
             and named
-            and (self.sentence_topic or all(v.negated for v in reading.verdicts))
+            and (
+                self.sentence_topic
+                or (all(v.negated for v in reading.verdicts) and all(m.lesion for m in named))
+            )
         ):
             heading = {o for m in self.topic for o in m.organs}
             if (
@@ -259,7 +262,9 @@ class Reader:
             elif involve is not None and concrete and (self.sentence_topic or at > involve):
                 aside = at > involve or len(everything) == 1
                 if clause.tokens[involve].text == "邻近" and any(
-                    k in ("VERB", "CUE", "HOT", "LESION") for k in kinds[mention.last + 1 :]
+                    k in ("VERB", "CUE", "HOT", "LESION")
+                    or (k == "FINDING" and mention.organs != ("muscles_soft_tissue",))
+                    for k in kinds[mention.last + 1 :]
                 ):
                     aside = False  # 邻近脑池摄取增高: the neighbour is the subject
             else:

@@ -266,6 +266,7 @@ def _remainder(reader: Reader, read: ReadClause) -> bool:
         reader.topic
         and not reader.blocked
         and not (reader.exception and not read.clause.first)
+        and not (read.clause.first and read.clause.tokens[0].concept.elsewhere)
         and (chinese or (reader.sentence_topic and not read.clause.first) or verdict.bare)
     ):
         if verdict.bare and not chinese and not reader.sentence_topic:

@@ -23,7 +23,7 @@ from pet2rep_eval.metrics.clinical_efficacy import indicator
 from pet2rep_eval.metrics.prepared import PreparedText, TextPolicy
 from pet2rep_eval.metrics.profiles import Profile, load_profile
 from pet2rep_eval.parsing import parse_report
-from pet2rep_eval.parsing.clauses import READ
+from pet2rep_eval.parsing.headings import READ
 from pet2rep_eval.protocols import Protocol, load_protocol
 from pet2rep_eval.records import ParsedReport
 from pet2rep_eval.score_sheet import ScoreSheet

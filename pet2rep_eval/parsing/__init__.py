@@ -8,8 +8,10 @@ from typing import Any
 
 from pet2rep_eval.lexicon import load_lexicon
 from pet2rep_eval.parsing.attribution import Reader
-from pet2rep_eval.parsing.clauses import READ, Clause, Heading, find_headings, split
+from pet2rep_eval.parsing.clauses import split
 from pet2rep_eval.parsing.drafts import Draft
+from pet2rep_eval.parsing.headings import READ, Heading, find_headings
+from pet2rep_eval.parsing.joining import Clause
 from pet2rep_eval.parsing.normalise import Normalised, language_of, normalise
 from pet2rep_eval.parsing.rules import rules_for
 from pet2rep_eval.parsing.tokens import tokenise

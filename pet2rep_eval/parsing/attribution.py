@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pet2rep_eval.lexicon import load_lexicon
-from pet2rep_eval.parsing.clauses import Clause
 from pet2rep_eval.parsing.drafts import Draft, ReadClause
 from pet2rep_eval.parsing.grammar import ELEMENTS, chunks
+from pet2rep_eval.parsing.joining import Clause
 from pet2rep_eval.parsing.measures import read_size, read_suv
 from pet2rep_eval.parsing.mentions import Group, Mention, finish_groups, read_group
 from pet2rep_eval.parsing.remembered import known

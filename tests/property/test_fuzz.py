@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pet2rep_eval.explain import phrases, uptake_clauses
 from pet2rep_eval.parsing import parse_report
-from pet2rep_eval.parsing.clauses import READ
+from pet2rep_eval.parsing.headings import READ
 from pet2rep_eval.records import REGIONS, ParsedReport, UptakeState
 from pet2rep_eval.report_json import report_dict
 from pet2rep_eval.testing import junk, noisy, reports

@@ -1,0 +1,350 @@
+"""Clauses, and which belong together: commas of a list, of an apposition or between adjectives are no ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pet2rep_eval.parsing.grammar import ELEMENTS
+from pet2rep_eval.parsing.tokens import Token, comma_between
+
+
+@dataclass(slots=True)
+class Clause:
+    """Tokens between two commas, or a heading with its colon."""
+
+    tokens: list[Token]
+    section: str
+    first: bool
+    """It begins a sentence."""
+    paragraph: bool
+    """It begins a line or paragraph."""
+    heading: bool = False
+    chinese: bool = True
+    stop: int = -1
+    """Where the comma or full stop that ends it stands, in the normalised text."""
+    continued: bool = field(default=False)
+    """The sentence goes on after it."""
+
+    colon: bool = False
+    """A colon stands behind it."""
+    soft: bool = False
+    """Only a semicolon stands before it."""
+    trailing: bool = False
+    """Words that the lexicon does not know stand between its last token and its end."""
+
+    @property
+    def start(self) -> int:
+        return self.tokens[0].start
+
+    @property
+    def end(self) -> int:
+        return self.tokens[-1].end
+
+
+def is_chinese(tokens: list[Token]) -> bool:
+    return sum([t.chinese for t in tokens]) * 2 >= len(tokens)
+
+
+def names_only(tokens: list[Token]) -> bool:
+    """A clause that only names places: a heading before its colon, or a member of a list."""
+    return (
+        any(t.kind in ("SITE", "REGION", "HILUM", "NODE") for t in tokens)
+        and all(t.kind in ELEMENTS or t.kind in ("JOIN", "OF", "REST", "CUE", "COMMA") for t in tokens)
+        and not any(t.kind == "CUE" and not t.concept.tracer for t in tokens)
+    )
+
+
+_VALUES = frozenset({"SUV", "SIZE", "COMMA"})
+"""What can stand in parentheses behind a member of a list."""
+_LISTABLE = ELEMENTS | {"JOIN", "OF", "COMMA", "IN", "REST"}
+
+
+_SEEN = frozenset(
+    "is are was were seen noted identified present found observed visualized visualised detected evident "
+    "demonstrated".split()
+)
+
+
+def _bare(clause: Clause) -> bool:
+    """It only names places ("hilar or axillary nodes are identified")."""
+    tokens = clause.tokens
+    if clause.trailing or tokens[0].kind == "VERB":
+        return False
+    for t in tokens:
+        if t.paren and t.kind in _VALUES:
+            continue
+        if t.kind not in _LISTABLE and t.text not in _SEEN and t.text not in ("neither", "nor"):
+            return False
+    if any(t.concept.fluid or t.concept.finding for t in tokens):
+        return False
+    if clause.chinese and any(t.kind in ("LESION", "NODE") for t in tokens):
+        return False
+    return any(t.kind in ("SITE", "REGION", "HILUM", "NODE") for t in tokens)
+
+
+_SAYS = frozenset("CUE HOT HYPO VOID EVEN COLD UP DOWN PHYS ABN NEG".split())
+
+
+def _says(clause: Clause) -> bool:
+    return any(
+        t.kind in ("CUE", "HOT", "HYPO", "VOID", "EVEN", "COLD", "UP", "DOWN", "PHYS", "URINE")
+        for t in clause.tokens
+    )
+
+
+def _open_list(clause: Clause) -> bool:
+    """The clause says something first and names places last, so that a following name goes on with its list."""
+    last = next((t for t in reversed(clause.tokens) if not (t.paren and t.kind in _VALUES)), clause.tokens[0])
+    if last.kind not in ELEMENTS:
+        return False
+    says = [
+        i
+        for i, t in enumerate(clause.tokens)
+        if t.kind
+        in ("CUE", "HOT", "HYPO", "VOID", "EVEN", "COLD", "UP", "DOWN", "PHYS", "ABN", "NEG", "URINE")
+    ]
+    names = [i for i, t in enumerate(clause.tokens) if t.kind in ("SITE", "REGION", "HILUM", "NODE")]
+    return bool(says and names) and says[-1] < names[-1]
+
+
+def merged(clauses: list[Clause]) -> list[Clause]:
+    """Joins clauses that only name places to the clause they belong to: the commas of a list are no ends."""
+    out: list[Clause] = []
+    waiting: list[Clause] = []
+    if False in [clause.chinese for clause in clauses]:
+        clauses = _denied_lists(clauses)
+    for clause in clauses:
+        if clause.heading:
+            out.extend(waiting)
+            waiting = []
+            out.append(clause)
+            continue
+        if (
+            not waiting
+            and out
+            and not out[-1].heading
+            and not clause.chinese
+            and _goes_on(clause)
+            and _open_list(out[-1])
+        ):
+            _append(out[-1], clause)
+        elif _bare(clause):
+            if (
+                not waiting
+                and out
+                and not out[-1].heading
+                and (_open_list(out[-1]) or _announces(out[-1], out))
+            ):
+                _append(out[-1], clause)
+            else:
+                waiting.append(clause)
+        elif out and not clause.chinese and _completes(clause, out[-1], waiting):
+            for extra in [*waiting, clause]:
+                _append(out[-1], extra)
+            waiting = []
+        elif out and not waiting and any(rule(out[-1], clause) for rule in _ADJECTIVES):
+            _append(out[-1], clause)
+        elif not waiting and (anchor := _continued(clause, out)) is not None:
+            _append(anchor, clause)
+        elif (
+            not clause.chinese
+            and (clause.first or waiting)
+            and (_adjectives(clause) or (not waiting and _participle(clause)))
+        ):
+            waiting.append(clause)
+        elif waiting:
+            head = waiting[0]
+            for extra in [*waiting[1:], clause]:
+                _append(head, extra)
+            waiting = []
+            out.append(head)
+        else:
+            out.append(clause)
+    if waiting:
+        head = waiting[0]
+        for extra in waiting[1:]:
+            _append(head, extra)
+        if out and not out[-1].heading and (_open_list(out[-1]) or _announces(out[-1], out)):
+            _append(out[-1], head)
+        else:
+            out.append(head)
+    for i, clause in enumerate(out):
+        clause.continued = i + 1 < len(out)
+    return out
+
+
+def _adjectives(clause: Clause) -> bool:
+    """Only adjectives: "hypermetabolic, partially calcified, right hilar nodes" is one phrase."""
+    return (
+        not clause.trailing
+        and clause.tokens[0].kind in ("HOT", "VOID", "HYPO", "DEG")
+        and all(
+            t.kind in ("HOT", "FINDING", "DEG", "HYPO", "VOID", "UNEVEN", "DIFFUSE") for t in clause.tokens
+        )
+        and not any(t.concept.noun for t in clause.tokens)
+    )
+
+
+def _cold_after(head: Clause, clause: Clause) -> bool:
+    """ "a nonavid, photopenic core": two adjectives of one noun."""
+    kinds = [t.kind for t in clause.tokens]
+    return (
+        not clause.chinese
+        and not clause.heading
+        and not head.heading
+        and not head.trailing
+        and head.tokens[-1].kind in ("EVEN", "VERDICT")
+        and kinds[0] == "VOID"
+        and len(kinds) > 1
+        and kinds[1] in ("CENTER", "PART", "LESION", "SITE")
+    )
+
+
+def _describes(head: Clause, clause: Clause) -> bool:
+    """ "Multiple lytic lesions, hypermetabolic, in the sacrum": the adjective behind a finding without a place yet."""
+    return (
+        not clause.chinese
+        and not clause.heading
+        and not clause.trailing
+        and not head.heading
+        and head.first
+        and head.tokens[-1].kind in ("LESION", "NODE")
+        and not any(t.kind in ("SITE", "REGION", "HILUM", "REST", "NEG", "VERB") for t in head.tokens)
+        and all(t.kind in ("HOT", "DEG", "UNEVEN", "DIFFUSE", "FINDING") for t in clause.tokens)
+        and any(t.kind == "HOT" and not t.concept.noun for t in clause.tokens)
+    )
+
+
+_ATTRIBUTES = frozenset("DEG UP FOCAL DIFFUSE UNEVEN SYM EVEN ABN PHYS".split())
+
+
+def _adjective_after(head: Clause, clause: Clause) -> bool:
+    """ "There is faint, diffuse uptake": two adjectives of one word for uptake."""
+    if clause.chinese or clause.heading or head.heading or head.trailing:
+        return False
+    end = len(head.tokens)
+    while end and head.tokens[end - 1].kind in ("DEG", "UP", "FOCAL", "DIFFUSE", "UNEVEN"):
+        end -= 1
+    if end == len(head.tokens) or (end and head.tokens[end - 1].concept.copula):
+        return False
+    following = next((t.kind for t in clause.tokens if t.kind not in _ATTRIBUTES), "")
+    return clause.tokens[0].kind in _ATTRIBUTES and following in ("CUE", "HOT")
+
+
+_ADJECTIVES = (_cold_after, _adjective_after, _describes)
+"""Adjectives that a comma parts from the words before them."""
+
+
+_FINITE = frozenset("is are was were remains remain appears appear".split())
+
+
+_VERDICTS = frozenset("UP DOWN COLD EVEN HOT HYPO VOID ABN PHYS NEG".split())
+
+
+def _completes(clause: Clause, head: Clause, waiting: list[Clause]) -> bool:
+    """ "Uptake in the visual cortex, basal ganglia and thalami is preserved": the list ends in the verdict."""
+    if head.heading or clause.heading:
+        return False
+    said = {t.kind for t in head.tokens}
+    kinds = [t.kind for t in clause.tokens]
+    verb = next((i for i, t in enumerate(clause.tokens) if t.kind == "VERB"), -1)
+    return (
+        "CUE" in said
+        and "IN" in said
+        and not said & _VERDICTS
+        and head.tokens[-1].kind in ELEMENTS
+        and verb > 0
+        and all(k in ELEMENTS or k == "JOIN" for k in kinds[:verb])
+        and "CUE" not in kinds
+        and bool(set(kinds[verb:]) & {"EVEN", "UP", "DOWN", "COLD", "PHYS"})
+    )
+
+
+def _continued(clause: Clause, out: list[Clause]) -> Clause | None:
+    """The clause whose verb comes only now: "Uptake, exceeding that of the liver, is noted in the aortic arch"."""
+    if clause.chinese or clause.first or clause.heading or clause.tokens[0].text not in _FINITE:
+        return None
+    for earlier in reversed(out[-3:]):
+        if earlier.heading:
+            return None
+        kinds = {t.kind for t in earlier.tokens}
+        if not kinds & {"SITE", "REGION"} and (kinds & {"HOT", "CUE"}) and earlier.first:
+            return earlier
+        if "CUE" in kinds and "IN" in kinds and earlier is out[-1]:
+            return earlier
+    return None
+
+
+def _denied_lists(clauses: list[Clause]) -> list[Clause]:
+    """ "No calcification, nodule or increased uptake": one negation over a list with commas."""
+    out: list[Clause] = []
+    for i, clause in enumerate(clauses):
+        before = out[-1] if out else None
+        if before is not None and not clause.chinese and not clause.heading and _denies_things(before):
+            rest = clauses[i : i + 4]
+            alternative = next(
+                (k for k, x in enumerate(rest) if any(t.concept.alternative for t in x.tokens)), None
+            )
+            between = rest[:alternative] if alternative is not None else rest
+            if (
+                alternative is not None
+                and all(_things(x) for x in between)
+                and clause.tokens[0].kind not in ("SITE", "SIDE", "REGION", "BUT", "VERB")
+            ):
+                _append(before, clause)
+                continue
+        out.append(clause)
+    return out
+
+
+def _denies_things(clause: Clause) -> bool:
+    if clause.tokens[-1].kind not in ("LESION", "FINDING", "NODE", "HOT"):
+        return False
+    kinds = {t.kind for t in clause.tokens}
+    return "NEG" in kinds and not kinds & {"CUE", "SITE", "REGION", "STRUCT"}
+
+
+def _things(clause: Clause) -> bool:
+    return all(
+        t.kind in ("LESION", "FINDING", "NODE", "HOT", "DEG", "ABN", "FOCAL", "DIFFUSE", "JOIN", "CUE", "UP")
+        for t in clause.tokens
+    )
+
+
+def _participle(clause: Clause) -> bool:
+    """ "Showing no uptake above that of muscle, the nodule in the breast …" """
+    return (
+        clause.tokens[0].kind == "VERB"
+        and clause.tokens[0].text.endswith("ing")
+        and not any(t.kind in ("SITE", "REGION") for t in clause.tokens if t.kind != "REF")
+    )
+
+
+def _announces(clause: Clause, out: list[Clause]) -> bool:
+    """It opens the sentence with a finding and names no place yet: "FDG-avid metastases: right 4th rib, T9"."""
+    return (
+        not clause.chinese
+        and clause.first
+        and clause is out[-1]
+        and _says(clause)
+        and not any(t.kind in ("SITE", "REGION", "HILUM", "REST") for t in clause.tokens)
+    )
+
+
+def _goes_on(clause: Clause) -> bool:
+    """It begins with names and says nothing of its own: "axillary and inguinal nodes, compatible with viraemia"."""
+    kinds = [t.kind for t in clause.tokens if not (t.paren and t.kind in _VALUES)]
+    if "IN" in kinds[:2]:
+        kinds = [k for k in kinds if k != "FINDING"]  # "and in the thickened pituitary stalk"
+    lead = next((k for k in kinds if k not in ("JOIN", "SIDE", "IN")), "")
+    return (
+        lead in ("SITE", "REGION", "HILUM")
+        and not _says(clause)
+        and not {"SIZE", "SUV", "FINDING", "STRUCT", "LOCATED"} & set(kinds)
+    )
+
+
+def _append(head: Clause, tail: Clause) -> None:
+    comma = [] if tail.tokens[0].kind == "JOIN" else [comma_between(head.end, tail.start)]
+    head.tokens = [*head.tokens, *comma, *tail.tokens]
+    head.chinese = is_chinese(head.tokens)

@@ -38,6 +38,10 @@ def bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention]
     verdicts = read.verdicts
     earlier = max((v.last for v in verdicts[:index] if v.prior is verdict.prior), default=-1)
     later = verdicts[index + 1].first if index + 1 < len(verdicts) else len(tokens)
+    if verdict.negated:
+        # "no uptake in the colon except in the caecum"
+        excepted = (j for j in range(verdict.last + 1, later) if tokens[j].concept.exception)
+        later = next(excepted, later)
     chinese = tokens[verdict.last].chinese
     before = [m for m in read.named if m.last < verdict.first and m.first > earlier] or []
     inner = [m for m in read.named if verdict.first <= m.first and m.last <= verdict.last]

@@ -105,7 +105,10 @@ def _stated(reader: Reader, read: ReadClause) -> bool:
         stated += [m for m in mentions if id(m) not in known]
     known = {id(m) for m in stated}
     left = [m for m in read.named if not m.place and id(m) not in known]
-    drafts = reader.describe(left, read) if left else []
+    excepted = [m for m in left if _excepts(read, verdicts[-1], m)] if left else []
+    drafts = [reader.draft(m, key, read) for m in excepted for key in m.keys]
+    if len(left) > len(excepted):
+        drafts += reader.describe([m for m in left if all(m is not e for e in excepted)], read)
     for mention in left:
         # "normal except for a metastasis in the femoral head (SUVmax 9.1)"
         if any(t.kind == "SUV" for t in read.clause.tokens[mention.last + 1 : next_name(read, mention)]):
@@ -118,8 +121,8 @@ def _stated(reader: Reader, read: ReadClause) -> bool:
     last = reader.last
     topic = stated or read.named
     said = max([v.last for v in verdicts])
-    trailing = [m for m in left if m.first > said]
-    if trailing and _excepts(read, verdicts[-1], trailing[0]):
+    trailing = excepted or [m for m in left if m.first > said]
+    if excepted:
         # "no uptake except in the left apex": there it is
         if not (read.suv or read.clause.continued):
             reader.state(
@@ -267,7 +270,9 @@ def _remainder(reader: Reader, read: ReadClause) -> bool:
         and not reader.blocked
         and not (reader.exception and not read.clause.first)
         and not (read.clause.first and read.clause.tokens[0].concept.elsewhere)
-        and (chinese or (reader.sentence_topic and not read.clause.first) or verdict.bare)
+        and (
+            chinese or (reader.sentence_topic and (not read.clause.first or read.clause.soft)) or verdict.bare
+        )
     ):
         if verdict.bare and not chinese and not reader.sentence_topic:
             return True

@@ -55,7 +55,7 @@ class Comparisons(Directions):
         ahead = [t.kind for t in self.tokens[i + 1 : i + 4]]
         if target is None and kind == "below" and not self.tokens[i].chinese and self._next_kind(i) == "IN":
             ahead = ["CHANGE"]  # "less intense than on the June scan"
-        if any(k in ("PRIOR", "CHANGE") for k in ahead) and not self.tokens[i].chinese:
+        if any(k in ("PRIOR", "CHANGE") for k in (ahead[:1] if self.tokens[i].chinese else ahead)):
             # "decreased compared with the previous study"
             self.on_change(i, self.tokens[i])
             if self.open is not None and not self.open.used:

@@ -28,6 +28,7 @@ RULES = {
     "attributive": "the uptake stands before the organ that it is said of",
     "inside": "the organ stands between the words of the uptake",
     "likewise": "the same as what was said of the organ before (likewise, 亦)",
+    "exception": "the sentence denies uptake save here",
     "announced": "the sentence opened with the finding, and a list of places follows",
     "compound": "of a compound, the word that stands last is meant",
     "located": "the uptake is said first, then where it lies",

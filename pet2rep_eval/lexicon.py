@@ -74,6 +74,8 @@ class Concept:
     """The organs beside which it is only a part; empty: any other."""
     exception: bool = False
     """What follows is left out of what the sentence denies ("except for")."""
+    overrides: bool = False
+    """A judgement on what the sentence said before ("within normal limits")."""
     elsewhere: bool = False
     """The rest of the body, where it begins a sentence (其余部位)."""
     grave: bool = False
@@ -133,6 +135,7 @@ _FLAGS = (
     "around",
     "grave",
     "elsewhere",
+    "overrides",
 )
 _KNOWN = {
     *_FLAGS,

@@ -52,6 +52,7 @@ def _listed(agreement: Agreement) -> str:
         ("reports/sixth/en", 0.95, 0.96),
         ("reports/seventh/zh", 0.98, 0.975),
         ("reports/seventh/en", 0.965, 0.94),
+        ("reports/eighth/en", 0.94, 0.93),
     ],
 )
 def test_labelled_texts_are_read_as_the_rules_say(folder: str, macro_f1: float, accuracy: float) -> None:

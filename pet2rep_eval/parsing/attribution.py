@@ -59,7 +59,7 @@ class Reader:
         self.change = self.exception = False
         self.contrast = self.form = self.after_heading = False
         self.heading_lesion = self.sentence_start = False
-        self.node_heading = self.node_fields = False
+        self.node_heading = self.node_fields = self.nodes_named = False
         """A heading that only says "nodes", and whether names of places stand below it."""
         self.lesion_topic: list[Mention] = []
         """The place of the lesion that the sentence speaks of."""
@@ -170,6 +170,9 @@ class Reader:
             for mention in (m for g in groups for m in g.mentions if m.regions and m.last + 1 < len(tokens)):
                 if tokens[mention.last].text == "者" or tokens[mention.last + 1].text == "者":
                     mention.organs, mention.regions, mention.node = mention.nodes, (), True
+        if self.nodes_named:
+            for mention in (m for g in groups for m in g.mentions if m.regions and m.nodes):
+                mention.organs, mention.regions, mention.node = mention.nodes, (), True
         if groups and not _LOCATING.isdisjoint(there):
             self._places(groups, clause, kinds)
         suv, sizes = _measures(tokens) if "SUV" in there or "SIZE" in there else ((), [])
@@ -280,6 +283,7 @@ class Reader:
         tokens = clause.tokens
         kinds = [t.kind for t in tokens]
         self.heading_lesion = "LESION" in kinds
+        self.nodes_named = "NODE" in kinds and "SITE" not in kinds and "REGION" not in kinds
         self.field = frozenset()
         if not any(k in ELEMENTS for k in kinds):
             # a heading that names nothing known: what follows is not about what stood before

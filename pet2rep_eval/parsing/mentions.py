@@ -288,8 +288,8 @@ class _GroupReader:
             return False
         if token.chinese:
             return token.start > last.end and not sites[organs[0]].station
-        words = sites[last.organs[0]].names["en"].split()
-        return before.text in words and token.text in sites[organs[0]].names["en"].split()
+        names = [sites[o].names["en"] for o in (last.organs[0], organs[0])]
+        return all(t.text == n or t.text in n.split() for t, n in zip((before, token), names, strict=True))
 
     def _stands_alone(self, mention: Mention) -> bool:
         """An organ of its own, not a place in which others lie: 胰腺 双侧肾上腺 are two."""
@@ -418,7 +418,7 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
     if skin is not None:
         after = next((i for i in range(skin.last + 1, len(tokens)) if tokens[i].kind == "IN"), len(tokens))
         for mention in (m for g in groups for m in g.mentions):
-            if mention.organs == ("muscles_soft_tissue",) and mention.first > after:
+            if mention.organs in (("muscles_soft_tissue",), ("bones",)) and mention.first > after:
                 mention.place = mention.aside = True  # "plaques of the skin on the trunk and thighs"
     regional = [m for g in groups for m in g.mentions if m.regions]
     if regional and (fluid := next((i for i, t in enumerate(tokens) if t.concept.fluid), None)) is not None:

@@ -271,7 +271,10 @@ def _remainder(reader: Reader, read: ReadClause) -> bool:
         and not (reader.exception and not read.clause.first)
         and not (read.clause.first and read.clause.tokens[0].concept.elsewhere)
         and (
-            chinese or (reader.sentence_topic and (not read.clause.first or read.clause.soft)) or verdict.bare
+            chinese
+            or (reader.sentence_topic and (not read.clause.first or read.clause.soft))
+            or (bool(reader.field) and read.clause.tokens[0].kind == "NEG")
+            or verdict.bare
         )
     ):
         if verdict.bare and not chinese and not reader.sentence_topic:
@@ -358,6 +361,10 @@ def _carry(reader: Reader, read: ReadClause) -> bool:
             reader.topic_lesion = True
         vague = read.clause.first and not (read.lesion or "VERB" in read.kinds)
         for verdict in verdicts:
+            if read.clause.tokens[verdict.first].concept.overrides and not read.clause.first:
+                for draft in (d for m in mentions for d in m.drafts.values()):
+                    if draft.state is INCREASED and draft.sentence == reader.sentence:
+                        draft.state, draft.degree = NORMAL, None
             if verdict.activity and vague and not reader.form:
                 continue
             if verdict.bare and (

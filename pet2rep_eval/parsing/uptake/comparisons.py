@@ -63,7 +63,7 @@ class Comparisons(Directions):
             return
         spoken = (
             self.valued
-            or (self.form and not self.out.structural and target == "reference")
+            or (self.form and not self.out.structural and target in ("reference", "surround"))
             or any(self.tokens[j].kind == "REF" for j in self.out.compared)
             or any(w in self.tokens[i].text for w in ("intense", "avid", "metabolic", "hotter", "colder"))
         )

@@ -212,7 +212,7 @@ class Directions(Targets):
         if token.chinese or self.open is not None or self._next_kind(i) != "IN":
             return False
         after = next((t.kind for t in self.tokens[i + 1 :] if t.kind != "IN"), "")
-        return after == "SIZE"
+        return after == "SIZE" or (after in ("", "SUV") and self.tokens[i + 1].text == "from")
 
     def _towards(self, i: int, token: Token) -> None:
         if self._of_size(i, token):

@@ -25,10 +25,11 @@ def records(source: Source) -> Iterator[Record]:
 def _rows(source: Source) -> Iterator[Record]:
     import openpyxl
 
-    with warnings.catch_warnings():
+    # the file is ours to close: openpyxl leaves it open where it finds it damaged
+    with warnings.catch_warnings(), source.path.open("rb") as file:
         # openpyxl warns about styles and validations that it does not keep; no text is lost
         warnings.simplefilter("ignore")
-        book = openpyxl.load_workbook(source.path, read_only=True, data_only=True)
+        book = openpyxl.load_workbook(file, read_only=True, data_only=True)
         try:
             sheets = [s for s in book.worksheets if _header(s)]
             if not sheets:

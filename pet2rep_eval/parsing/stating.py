@@ -1,0 +1,183 @@
+"""A verdict about a place that the clause names, and what the other rules share with it."""
+
+from __future__ import annotations
+
+from pet2rep_eval.lexicon import load_lexicon
+from pet2rep_eval.parsing.attribution import SUV_THRESHOLD, Reader, extend
+from pet2rep_eval.parsing.binding import bound, current, next_name, with_regions
+from pet2rep_eval.parsing.drafts import ReadClause
+from pet2rep_eval.parsing.grammar import ELEMENTS
+from pet2rep_eval.parsing.mentions import Mention
+from pet2rep_eval.parsing.uptake import Verdict
+from pet2rep_eval.records import UptakeState
+
+INCREASED, NORMAL = UptakeState.INCREASED, UptakeState.NORMAL
+
+
+def stated(reader: Reader, read: ReadClause) -> bool:
+    """A verdict about a place that the clause names."""
+    excreted = read.reading.called_physiological and any(t.kind == "URINE" for t in read.clause.tokens)
+    if read.named and (read.reading.physiological or excreted) and not read.verdicts:
+        at = next(i for i, t in enumerate(read.clause.tokens) if t.kind in ("PHYS", "URINE"))
+        read.verdicts.append(Verdict(NORMAL, at, at))
+    if not read.named or not read.verdicts:
+        return False
+    if _joins_subject(reader, read):
+        read.named = [*reader.topic, *read.named]
+    verdicts = current(read.verdicts, read)
+    stated: list[Mention] = []
+    shared: list[Mention] = []
+    all_verdicts = read.verdicts
+    for verdict in verdicts:
+        mentions, how = bound(read, verdict, all_verdicts.index(verdict))
+        if not mentions:
+            ahead = [m for m in read.named if m.first > verdict.last] if read.clause.first else []
+            mentions = shared or ahead or (read.named if not reader.topic else [])
+            if not mentions:
+                if reader.topic and not reader.blocked:
+                    reader.state(carried(reader, read), verdict, read, "carried")
+                    continue
+                mentions = read.named
+            how = "direct"
+        mentions = with_regions(mentions, read)
+        reader.state(mentions, verdict, read, "remainder" if read.rest else how)
+        shared = mentions
+        known = {id(m) for m in stated}
+        stated += [m for m in mentions if id(m) not in known]
+    known = {id(m) for m in stated}
+    left = [m for m in read.named if not m.place and id(m) not in known]
+    excepted = [m for m in left if _excepts(read, verdicts[-1], m)] if left else []
+    drafts = [reader.draft(m, key, read) for m in excepted for key in m.keys]
+    if len(left) > len(excepted):
+        drafts += reader.describe([m for m in left if all(m is not e for e in excepted)], read)
+    for mention in left:
+        # "normal except for a metastasis in the femoral head (SUVmax 9.1)"
+        if any(t.kind == "SUV" for t in read.clause.tokens[mention.last + 1 : next_name(read, mention)]):
+            reader.last = [d for d in drafts if d in mention.drafts.values()]
+            by_value(reader, read, read.lesion)
+    for mention in stated:
+        for draft in mention.drafts.values():
+            if read.lesion or read.finding or read.reading.structural:
+                extend(draft, read.clause)
+    last = reader.last
+    topic = stated or read.named
+    said = max([v.last for v in verdicts])
+    trailing = excepted or [m for m in left if m.first > said]
+    if excepted:
+        # "no uptake except in the left apex": there it is
+        if not (read.suv or read.clause.continued):
+            reader.state(
+                trailing, Verdict(INCREASED, verdicts[-1].first, trailing[-1].last), read, "exception"
+            )
+        topic, last = trailing, [d for m in trailing for d in m.drafts.values()]
+    elif trailing and any(
+        t.kind in ("LESION", "FOCAL", "NODE") for t in read.clause.tokens[said + 1 : trailing[0].first]
+    ):
+        # "… with superimposed lesions in L2 and the sacrum": what follows is about these
+        topic, last = trailing, [d for m in trailing for d in m.drafts.values()]
+    reader.set_topic(_new_topic(reader, read, topic), read)
+    reader.last = last
+    return True
+
+
+def _joins_subject(reader: Reader, read: ReadClause) -> bool:
+    """ "The spleen, 14 cm in length, and the liver were …": the subject of the verb began in a clause before."""
+    tokens = read.clause.tokens
+    if read.clause.first or read.clause.chinese or tokens[0].kind != "JOIN" or not is_open(reader.topic):
+        return False
+    verb = next((i for i, t in enumerate(tokens) if t.kind == "VERB"), -1)
+    return (
+        verb > 0
+        and not reader.topic_lesion
+        and all(m.organs for m in reader.topic)
+        and all(t.kind in ELEMENTS or t.kind == "JOIN" for t in tokens[:verb])
+        and read.verdicts[0].last > verb
+    )
+
+
+def _excepts(read: ReadClause, verdict: Verdict, mention: Mention) -> bool:
+    """The mention is left out of what the verdict denies."""
+    between = read.clause.tokens[verdict.last + 1 : mention.first]
+    return verdict.negated and not mention.place and any(t.concept.exception for t in between)
+
+
+def _new_topic(reader: Reader, read: ReadClause, mentions: list[Mention]) -> list[Mention]:
+    if (
+        all(m.regions for m in mentions)
+        and reader.topic
+        and not read.clause.first
+        and not all(m.regions for m in reader.topic)
+    ):
+        return reader.topic
+    return mentions
+
+
+def carried(reader: Reader, read: ReadClause) -> list[Mention]:
+    """The topic as the clause sees it: with its side where it names one alone, as nodes where it speaks of nodes."""
+    group = next((g for g in read.groups if not g.mentions and (g.side or g.node)), None)
+    topic = reader.topic
+    sites = load_lexicon().sites
+    if (
+        group is not None
+        and group.node
+        and not all(m.node or (m.organs and all(sites[o].station for o in m.organs)) for m in topic)
+    ):
+        inside = any(t.kind == "PART" and t.text == "内" for t in read.clause.tokens)
+        if not inside:
+            found = reader.generic_nodes(group)
+            if found:
+                return found
+    if (
+        group is not None
+        and group.side
+        and not (read.sizes and not read.verdicts)
+        and topic
+        and len({m.organs for m in topic}) == 1
+        and not any(t.kind in ("MAXIMAL", "LOCATED", "WITH_MOST") for t in read.clause.tokens)
+    ):
+        base = topic[0]
+        if base.side not in (None, "bilateral") and base.side == group.side:
+            return topic
+        open_drafts = {
+            k: d
+            for k, d in base.drafts.items()
+            if d.state is None and not (len(topic) == 1 and base.side == "bilateral")
+        }
+        new = Mention(
+            base.organs,
+            base.regions,
+            group.side,
+            base.start,
+            base.end,
+            group.first,
+            group.last,
+            base.nodes,
+            node=base.node,
+            drafts=open_drafts if base.side is None else {},
+        )
+        for draft in new.drafts.values():
+            draft.side = group.side
+        return [new]
+    return topic
+
+
+def by_value(reader: Reader, read: ReadClause, lesion: bool) -> None:
+    """States what was last spoken of by the SUV alone."""
+    if not read.suv:
+        return  # "SUVmax" without a number
+    sites = load_lexicon().sites
+    value = max(v.value for v in read.suv)
+    for draft in reader.last:
+        if draft.state is None and not draft.region:
+            site = sites[draft.key]
+            if lesion or draft.lesion or site.station or not site.normally:
+                draft.state = INCREASED if value >= SUV_THRESHOLD else NORMAL
+                draft.rule, draft.sentence = "SUV only", reader.sentence
+                suv_tokens = [t for t in read.clause.tokens if t.kind == "SUV"]
+                draft.uptake = (suv_tokens[0].start, suv_tokens[-1].end)
+
+
+def is_open(topic: list[Mention]) -> bool:
+    """The topic is described and still waits for its uptake."""
+    drafts = [d for m in topic for d in m.drafts.values()]
+    return bool(drafts) and all(d.state is None for d in drafts)

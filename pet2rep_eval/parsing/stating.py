@@ -30,6 +30,8 @@ def stated(reader: Reader, read: ReadClause) -> bool:
     all_verdicts = read.verdicts
     for verdict in verdicts:
         mentions, how = bound(read, verdict, all_verdicts.index(verdict))
+        if not mentions and any(_excepts(read, verdict, m) for m in read.named):
+            continue  # "no avid lesion other than the known mass in the left upper lobe"
         if not mentions:
             ahead = [m for m in read.named if m.first > verdict.last] if read.clause.first else []
             mentions = shared or ahead or (read.named if not reader.topic else [])

@@ -142,9 +142,11 @@ def merged(clauses: list[Clause]) -> list[Clause]:
             for extra in [*waiting, clause]:
                 _append(out[-1], extra)
             waiting = []
-        elif out and not waiting and any(rule(out[-1], clause) for rule in _ADJECTIVES):
+        elif (
+            out and not waiting and not clause.chinese and any(rule(out[-1], clause) for rule in _ADJECTIVES)
+        ):
             _append(out[-1], clause)
-        elif not waiting and (anchor := _continued(clause, out)) is not None:
+        elif not waiting and not clause.chinese and (anchor := _continued(clause, out)) is not None:
             _append(anchor, clause)
         elif (
             not clause.chinese

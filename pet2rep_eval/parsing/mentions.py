@@ -363,6 +363,24 @@ def read_group(
     return _GroupReader(tokens, chunk, topic, first).read()
 
 
+def _locate_spread(groups: list[Group], tokens: Sequence[Token]) -> None:
+    """Skin and peritoneum are everywhere: "plaques of the skin on the trunk" are not of the muscles."""
+    spread = next((m for g in groups for m in g.mentions if m.organs in _EVERYWHERE), None)
+    if spread is None:
+        return
+    at = next((i for i in range(spread.last + 1, len(tokens)) if tokens[i].kind == "IN"), len(tokens))
+    between = {t.kind for t in tokens[spread.last + 1 : at]}
+    if "COMMA" in between or (at < len(tokens) and tokens[at - 1].kind == "JOIN"):
+        return  # "in the peritoneum and in the iliac bone": another place
+    where = [("muscles_soft_tissue",)] if "JOIN" in between else [("muscles_soft_tissue",), ("bones",)]
+    for mention in (m for g in groups for m in g.mentions):
+        if mention.organs in where and mention.first > at:
+            mention.place = mention.aside = True
+
+
+_EVERYWHERE = (("skin",), ("peritoneum_mesentery",))
+
+
 def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
     """What one group of a clause tells of another: nodes or a mass named apart from their place."""
     if not groups:
@@ -412,14 +430,7 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
                 if m.organs in (("bones",), ("spine",), ("muscles_soft_tissue",)) and m.last < marrow.first
             ]:
                 group.mentions.remove(mention)
-    skin = next(
-        (m for g in groups for m in g.mentions if m.organs in (("skin",), ("peritoneum_mesentery",))), None
-    )
-    if skin is not None:
-        after = next((i for i in range(skin.last + 1, len(tokens)) if tokens[i].kind == "IN"), len(tokens))
-        for mention in (m for g in groups for m in g.mentions):
-            if mention.organs in (("muscles_soft_tissue",), ("bones",)) and mention.first > after:
-                mention.place = mention.aside = True  # "plaques of the skin on the trunk and thighs"
+    _locate_spread(groups, tokens)
     regional = [m for g in groups for m in g.mentions if m.regions]
     if regional and (fluid := next((i for i, t in enumerate(tokens) if t.concept.fluid), None)) is not None:
         for mention in regional:

@@ -30,7 +30,11 @@ class Token:
 # Lists are bounded, so that each alternative stays linear on adversarial input.
 # Vertebrae are named by number, not by words: L4/5, C3-C5, 胸12椎体, T5 vertebra
 _SPINE = (
-    r"(?<![a-z0-9.])(?:[cdtl](?:1[0-2]|[1-9])|s[1-5](?=\s?椎|\s(?:vertebra|nerve)|\s?/\s?l5))(?:\s?[-/~、,及和]\s?[ctls]?(?:1[0-2]|[1-9])(?![0-9.])){0,20}(?=$|[^a-z0-9.分]|\.(?:\s|$))"
+    r"(?<![a-z0-9.])(?:[ctl](?:1[0-2]|[1-9])"
+    # D is dorsal, but not in a D2 gastrectomy, vitamin D3 or 胃癌D2根治术
+    r"|(?<!vitamin )d(?:1[0-2]|[1-9])"
+    r"(?!\s?(?:gastr|lymph|dissect|resect|recept|distal|total|subtotal|(?!椎)[\u3400-\u9fff]))"
+    r"|s[1-5](?=\s?椎|\s(?:vertebra|nerve)|\s?/\s?l5))(?:\s?[-/~、,及和]\s?[ctls]?(?:1[0-2]|[1-9])(?![0-9.])){0,20}(?=$|[^a-z0-9.分]|\.(?:\s|$))"
     r"(?!\s?[-]?(?:weighted|w\b|n[0-3x]|hyper|signal|stage|期|段))(?:\s?椎体?|\s(?:vertebral bod(?:y|ies)|vertebrae?))?"
     r"|第?[颈胸腰骶](?:1[0-2]|[1-9])(?:[-~、/及和](?:[颈胸腰骶])?(?:1[0-2]|[1-9])){0,20}(?![\d.]|c?m)(?:椎体?|椎体及附件)?"
     r"|第[一二三四五六七八九十]{1,3}[颈胸腰骶]椎体?"

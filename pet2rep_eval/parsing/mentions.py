@@ -280,14 +280,16 @@ class _GroupReader:
         )
 
     def _are_two(self, last: Mention, i: int) -> bool:
-        """Names of two organs with nothing but a space between: "liver spleen pancreas", 肝脏 脾脏."""
+        """Plain names of two organs side by side: "liver spleen pancreas", 肝脏 脾脏."""
         sites = load_lexicon().sites
         token, before = self.tokens[i], self.tokens[i - 1]
         organs = token.concept.organs
         if len(organs) != 1 or len(last.organs) != 1 or not self._stands_alone(last):
             return False
         if token.chinese:
-            return token.start > last.end and not sites[organs[0]].station
+            plain = [sites[o].names["zh"].split("、") for o in (last.organs[0], organs[0])]
+            pairs = zip((before, token), plain, strict=True)
+            return all(t.text in n or t.text.removesuffix("脏") in n for t, n in pairs)
         names = [sites[o].names["en"] for o in (last.organs[0], organs[0])]
         return all(t.text == n or t.text in n.split() for t, n in zip((before, token), names, strict=True))
 

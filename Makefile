@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export PYTHONWARNINGS ?=
 
-.PHONY: setup demo test test-all fuzz bench lint clean
+.PHONY: setup demo test test-all fuzz bench compiled lint clean
 setup: $(VENV)/.ready
 
 # uv is fast; pip is the fallback where uv cannot be had
@@ -40,8 +40,16 @@ test-all: lint
 fuzz: setup
 	$(BIN)/python -m pytest tests/property/test_fuzz.py -m slow -n 2 --no-header -q
 
-bench: setup
+# the package as a wheel installs it, unpacked: with the parser compiled where there is a C compiler
+compiled: setup
+	@rm -rf build/wheel build/compiled
+	@$(BIN)/python -m build --no-isolation --wheel --outdir build/wheel . >/dev/null
+	@$(BIN)/python -m zipfile -e build/wheel/*.whl build/compiled
+	@ls build/wheel
+
+bench: compiled
 	$(BIN)/python -m benchmarks
+	PYTHONPATH=build/compiled:. $(BIN)/python -P -m benchmarks parsing --output benchmarks-compiled.json
 
 clean:
 	rm -rf $(VENV) demo-results

@@ -34,6 +34,18 @@ class Corpus:
     """Predictions and references of about :data:`LENGTH` characters, all distinct."""
 
     @property
+    def unrepeated(self) -> tuple[str, ...]:
+        """Texts of :data:`LENGTH` characters and a little more, made of the pool's sentences, each taken once."""
+        sentences = dict.fromkeys(s for text in self.distinct for s in _SENTENCE.findall(text))
+        made, current = [], ""
+        for sentence in sentences:
+            current += sentence
+            if len(current) >= LENGTH:
+                made.append(current)
+                current = ""
+        return tuple(made)
+
+    @property
     def repeat_rate(self) -> float:
         """Share of the clauses of all pairs that occurred before."""
         clauses = [c for pair in self.pairs for text in pair for c in _CLAUSE.split(text) if c.strip()]

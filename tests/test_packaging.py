@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -9,23 +12,30 @@ from pathlib import Path
 
 import pytest
 
+from pet2rep_eval import parse_report
 from tests.conftest import ROOT
+from tests.corpus import load_cases
 
 DATA = ("lexicons", "grammars")
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built as an installer builds it, without a network."""
-    folder = tmp_path_factory.mktemp("wheel")
+def _build(folder: Path, **environment: str) -> Path:
+    """A wheel, built as an installer builds it, without a network."""
     done = subprocess.run(
         [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", str(folder), str(ROOT)],
         capture_output=True,
         text=True,
         check=False,
+        env=os.environ | environment,
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of pure Python, as where there is no C compiler."""
+    return _build(tmp_path_factory.mktemp("wheel"), HATCH_BUILD_NO_HOOKS="1")
 
 
 def _kept(path: Path) -> bool:
@@ -92,3 +102,37 @@ def test_the_wheel_works_without_the_checkout(wheel: Path, tmp_path: Path, zippe
     from pet2rep_eval.resources import content_hash
 
     assert done.stdout.split() == [content_hash("lexicons"), content_hash("grammars")]
+
+
+READ = """
+import hashlib, json, sys
+from pet2rep_eval.parsing import parse_report, tokens
+digests = [hashlib.sha256(repr(parse_report(text)).encode()).hexdigest() for text in json.load(sys.stdin)]
+json.dump([tokens.__file__, digests], sys.stdout)
+"""
+
+
+def test_the_compiled_parser_reads_as_the_python_one(tmp_path: Path) -> None:
+    """Every statement, span, rule and diagnostic of all bundled texts."""
+    wheel = _build(tmp_path)
+    if wheel.name.endswith("-any.whl"):
+        pytest.skip("no C compiler here: the wheel is pure Python")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "unpacked")
+    texts = [case.text for folder in ("corpus", "reports") for case in load_cases(ROOT / "fixtures" / folder)]
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", READ],
+        input=json.dumps(texts),
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path / "unpacked")},
+    )
+    assert done.returncode == 0, done.stderr
+    file, digests = json.loads(done.stdout)
+    assert file.startswith(str(tmp_path))
+    assert Path(file).suffix in (".so", ".pyd")
+    expected = [hashlib.sha256(repr(parse_report(text)).encode()).hexdigest() for text in texts]
+    different = [text for text, ours, theirs in zip(texts, expected, digests, strict=True) if ours != theirs]
+    assert not different

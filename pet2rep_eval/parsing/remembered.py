@@ -71,6 +71,12 @@ _readings: dict[tuple[object, ...], Reading] = {}
 _sign = attrgetter("sign")
 
 
+def forget() -> None:
+    """Drops what is remembered, as at the start of a process."""
+    _known.clear()
+    _readings.clear()
+
+
 def known(
     tokens: list[Token], flags: Flags, topic: list[Mention], field: frozenset[str], first: bool
 ) -> Known:
@@ -79,7 +85,8 @@ def known(
     *topic* is what the text speaks of, *field* the organs of the heading above, *first*: a part can name its
     organ anew.
     """
-    plain = key = (tuple(map(_sign, tokens)), flags)
+    plain = (tuple(map(_sign, tokens)), flags)
+    key: tuple[object, ...] = plain
     found = _known.get(plain)
     if found is not None and not found.varies:
         return found
@@ -104,8 +111,7 @@ def known(
         found = Known(shape, contextual, varies, reading, groups)
         if len(tokens) <= _SHORT:
             if len(_known) >= _REMEMBERED:
-                _known.clear()
-                _readings.clear()
+                forget()
             _known[key] = found
             _known.setdefault(plain, found)
     return found

@@ -23,7 +23,7 @@ class Token:
     text: str
     chinese: bool
     paren: bool
-    sign: object
+    sign: int | str
     """Equal for tokens that are read alike: the same phrase, or any measure, in parentheses or not."""
 
 

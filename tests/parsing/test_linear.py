@@ -146,7 +146,7 @@ def test_remembering_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = [case.text for case in load_cases(CORPUS)][::3]
     once = [parse_report(text) for text in texts]
     monkeypatch.setattr(remembered, "_REMEMBERED", 16)
-    remembered._known.clear()
+    remembered.forget()
     again = [parse_report(text) for text in reversed(texts)]
     assert len(remembered._known) <= 18
     assert len(remembered._readings) <= 18

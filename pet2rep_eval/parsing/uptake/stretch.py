@@ -19,16 +19,24 @@ class Stretch:
     neg_used = False
     degree: str | None = None
     degree_at = -9
-    physiological = seen_physiological = False
-    spread = symmetric = False
+    physiological = False
+    seen_physiological = False
+    spread = False
+    symmetric = False
     abnormal: int | None = None
     focal: int | None = None
-    prior = change = False
+    prior = False
+    change = False
     shared: tuple[UptakeState, bool, int] | None = None
     comparison: tuple[str, int] | None = None
-    cause = form = contrast = False
+    cause = False
+    form = False
+    contrast = False
     about: frozenset[str] = frozenset()
-    named_since = no_new = instead = valued = False
+    named_since = False
+    no_new = False
+    instead = False
+    valued = False
 
     def __init__(self, tokens: Sequence[Token], inherits_cue: bool, earlier_cue: bool) -> None:
         self.tokens = tokens

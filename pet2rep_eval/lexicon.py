@@ -84,6 +84,12 @@ class Concept:
     """It says that something lies around what it is said of (周围)."""
     copula: bool = False
     """It says what something is ("is", "was")."""
+    behind: bool = False
+    """It stands behind what it is said of ("SUV 7.0 on the prior study")."""
+    every: bool = False
+    """What follows is said of all that the sentence named (均属)."""
+    into: bool = False
+    """It says that something grows into what it is said of."""
     fluid: bool = False
     """An effusion: which organ it means depends on the cavity."""
 
@@ -136,6 +142,9 @@ _FLAGS = (
     "grave",
     "elsewhere",
     "overrides",
+    "into",
+    "every",
+    "behind",
 )
 _KNOWN = {
     *_FLAGS,

@@ -134,7 +134,7 @@ class Reader:
         elif read.verdicts or clause.heading:
             self.announced = []
         self.inherits_cue = read.reading.cue_at_end
-        self.sentence_cue = self.sentence_cue or read.reading.cue
+        self.sentence_cue = self.sentence_cue or read.reading.cue or "SUV" in read.kinds
         self.change = self.change or read.reading.change
         self.contrast = self.contrast or read.reading.contrast
 
@@ -142,10 +142,11 @@ class Reader:
         """ "Uptake in the atrial wall, concerning for a metastasis": more than what the organ normally shows."""
         tokens = read.clause.tokens
         grave = next((i for i, t in enumerate(tokens) if t.concept.grave), None)
-        if grave is None or any(t.kind == "NEG" for t in tokens[:grave]):
+        if grave is None or "PHYS" in read.kinds or any(t.kind == "NEG" for t in tokens[:grave]):
             return
         for draft in self.drafts[-4:]:
-            if draft.activity and draft.state is NORMAL and draft.sentence == self.sentence:
+            said = draft.activity or (draft.spread and draft is self.drafts[-1])
+            if said and draft.state is NORMAL and draft.sentence == self.sentence:
                 draft.state = INCREASED
 
     def _read(self, clause: Clause) -> ReadClause:
@@ -173,6 +174,9 @@ class Reader:
         if self.nodes_named:
             for mention in (m for g in groups for m in g.mentions if m.regions and m.nodes):
                 mention.organs, mention.regions, mention.node = mention.nodes, (), True
+        if groups and "bones" in self.field and not clause.chinese:
+            for mention in (m for g in groups for m in g.mentions if m.regions == ("pelvis",)):
+                mention.organs, mention.regions = ("bones",), ()  # under "Bones"
         if groups and not _LOCATING.isdisjoint(there):
             self._places(groups, clause, kinds)
         suv, sizes = _measures(tokens) if "SUV" in there or "SIZE" in there else ((), [])
@@ -262,6 +266,13 @@ class Reader:
                 )
             elif most is not None and at < most:
                 aside = bool(concrete) and self.sentence_topic and len(everything) == 1
+            elif (
+                involve is not None
+                and at > involve
+                and not clause.tokens[involve].concept.into
+                and any(m.first < involve and not m.place for m in everything)
+            ):
+                aside = True  # "a mass of the retroperitoneum encasing the aorta"
             elif involve is not None and concrete and (self.sentence_topic or at > involve):
                 aside = at > involve or len(everything) == 1
                 if clause.tokens[involve].text == "邻近" and any(
@@ -467,7 +478,9 @@ class Reader:
                     mention.drafts[key] = done[key, side]
                     continue
                 draft = mention.drafts.get(key)
-                scored = tokens[verdict.first].kind == "VERDICT"
+                scored = tokens[verdict.first].kind == "VERDICT" or (
+                    verdict.spread and not read.kinds.isdisjoint(("BELOW", "EQUAL"))
+                )
                 if scored and draft and draft.rule == "SUV only" and draft.sentence == self.sentence:
                     draft.state = None  # "SUVmax 2.4, DS 3": words beat the number
                 if (
@@ -531,10 +544,17 @@ def _measures(tokens: Sequence[Token]) -> tuple[tuple[Suv, ...], list[tuple[floa
     """The SUVs and sizes of a clause, without those of an earlier study."""
     suv: tuple[Suv, ...] = ()
     sizes: list[tuple[float, ...]] = []
-    prior = False
-    for token in tokens:
+    prior = aside = False
+    for i, token in enumerate(tokens):
+        if aside and not token.paren:
+            prior = aside = False
         if token.kind == "PRIOR":
             prior = True
+            last = tokens[i - 1]
+            if token.concept.behind and i and last.kind == "SUV" and last.paren == token.paren:
+                suv = suv[: -len(read_suv(tokens[i - 1].text)) or None]
+        elif token.concept.copula and token.paren and (i == 0 or not tokens[i - 1].paren):
+            prior = aside = True  # "SUVmax 1.2 (was 10.5)"
         elif token.kind == "PRESENT":
             prior = False
         elif token.kind == "SUV" and not prior:

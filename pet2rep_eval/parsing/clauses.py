@@ -6,7 +6,7 @@ import bisect
 
 from pet2rep_eval.lexicon import load_lexicon
 from pet2rep_eval.parsing.grammar import ELEMENTS, TERMS
-from pet2rep_eval.parsing.headings import Heading
+from pet2rep_eval.parsing.headings import READ, Heading
 from pet2rep_eval.parsing.joining import Clause, is_chinese, merged, names_only
 from pet2rep_eval.parsing.normalise import Normalised
 from pet2rep_eval.parsing.tokens import Token
@@ -62,6 +62,8 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
     consumed = soft = False
     waiting = 0
     """Tokens in pending clauses."""
+    described = max((i + 1 for i, h in enumerate(headings) if h.name in READ), default=0)
+    """Headings up to the last one of findings: behind them a new line about a place is a finding, 临床诊断 or not."""
     quiet, end = 0, len(normalised.text) + 1
     """Before this place neither a heading nor a line begins."""
 
@@ -123,7 +125,10 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
                 crossed
                 and section in _SHORT
                 and consumed
-                and _leaves_section(token, tokens, normalised, strong)
+                and (
+                    _leaves_section(token, tokens, normalised, strong)
+                    or (token.chinese and token.kind in _PLACES and next_heading >= described)
+                )
             ):
                 flush(True)
                 section, paragraph = "findings", True
@@ -189,6 +194,7 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
     return out
 
 
+_PLACES = frozenset({"SITE", "REGION", "SIDE"})
 _SHORT = frozenset({"technique", "history", "comparison", "field"})
 """Sections of one paragraph: an empty line, or a heading that names a place, leads back to the findings."""
 

@@ -19,13 +19,26 @@ _BETWEEN = (
     r"(?:\s?(?:值|values?|约为|分别为|分别约|分别约为|约|为|is|was|were|are|of|up to|being|measuring|about|approximately|ca\.?|around|"
     r"高达|达到|达|分布在|范围|在|from|ranging|range|ranges|respectively|的|level|:|=|~|,|至|to|reaching|between|ranged|now|currently|today|(?:has |have )?(?:come|gone|decreased|increased|risen|fallen|dropped|declined|reduced) ?(?:down|up)? to|at|measured at|of (?:the|its|this) [a-z]{3,10}|measured|equal to)){0,4}\s?"
 )
+# From an earlier value to the present one
+_CHANGED = (
+    rf"(?:from|由|从|自)\s?(?:原来的?|原先的?|原|前次的?|前片的?|治疗前的?|上次的?|之前的?|约|an? |about )?\s?{_NUMBER}"
+    r"\s?(?:明显|显著|逐渐|较前|significantly|markedly|down|up)?\s?(?:下?降低?|减低|减少|减|上?升高?|增高|增加|增|变化?|改变)?"
+    rf"(?:至|到|为|to)\s?(?:now|目前|现在?|约|本次的?)?\s?{_NUMBER}(?!\d|\s?(?:x|×|\*|c?m\b|mm|厘米|毫米|%))"
+)
+_MOVED = (
+    r"(?:\s?(?:has |have |had |is |was )?(?:now )?(?:come|gone|went|decreased|dropped|fell|fallen|declined|reduced|increased|"
+    r"rose|risen|changed|improved|down|up)(?: significantly| markedly| slightly| down| up)?,?)?\s?"
+)
+_ARROW = rf"{_NUMBER}\s?(?:-{{0,2}}>|=>|[→⟶➔➜])\s?{_NUMBER}"
 SUV = (
+    rf"{_NAME}(?:{_MOVED}{_CHANGED}|{_BETWEEN}{_ARROW})|{_CHANGED}|"
     rf"{_NAME}(?:/(?:suv)?(?:avg|mean|peak))?(?:{_BETWEEN}[(<>≤≥]{{0,2}}\s?{_RANGE}(?![\d]|\s?(?:c?m\b|mm|毫米|厘米|%|hu|年|月|h\b|min|岁|个|枚))"
     rf"(?:\s?(?:,|、|和|及|/|and|&)\s?(?:suv\s?(?:max|mean|peak|avg)?\s?)?{_RANGE}(?![\d.]|\s?(?:x|\*|×|c?m\b|mm|个|枚|年|月|小时|分)|[.]?\d)){{0,6}})?"
     rf"|放射性指数(?:约为|约|为|:)?\s?{_RANGE}"
 )
 _UNIT = r"(?:cm|mm|厘米|毫米|公分|centimeters?|centimetres?|millimeters?|millimetres?)"
 SIZE = rf"(?<![a-z0-9.]){_NUMBER}\s?{_UNIT}?(?:\s?(?:x|\*|×|by)\s?{_NUMBER}\s?{_UNIT}?){{0,2}}(?<=[m米分s])(?![a-z0-9])"
+_FROM = re.compile(rf"{_CHANGED}|{_ARROW}")
 _IMAGE = re.compile(r"\(\s?(?:im(?:g|age)?|ser|图|层|\d{2,4}\s?\))")
 _FIND = re.compile(_NUMBER)
 _SPLIT_KIND = re.compile(r"max|最大|最高|mean|avg|ave|average|平均|peak|峰")
@@ -55,7 +68,10 @@ def read_suv(text: str) -> tuple[Suv, ...]:
     kinds = _SPLIT_KIND.findall(body)
     kind = _KIND[kinds[0]] if kinds else "unspecified"
     values: list[Suv] = []
+    changed = _FROM.search(body)
     for match in _FIND.finditer(body):
+        if changed and match.end() < changed.end():
+            continue  # the earlier value
         value = float(match.group())
         if value <= 150 and not body[: match.start()].endswith("18f"):
             here = kind

@@ -70,7 +70,7 @@ class Group:
 def _to_nodes(mention: Mention) -> None:
     """The mention is of lymph nodes: its station, or that of the organ it lies beside."""
     mention.node = True
-    if mention.nodes and (not mention.inside or mention.organs == ("peritoneum_mesentery",)):
+    if mention.nodes and (not mention.inside or mention.regions or mention.organs == ("peritoneum_mesentery",)):
         mention.organs, mention.regions, mention.place = mention.nodes, (), False
 
 
@@ -237,6 +237,9 @@ class _GroupReader:
             if following == "PLACE" and token.chinese:
                 self.skipped = True
                 return  # 腹膜后左肾静脉水平淋巴结: it only says where
+            if following == "NODE" and token.chinese and _is_station(last) and concept.organs and not concept.nodes:
+                last.last, last.end = i, token.end
+                return  # 内乳区第2肋间小淋巴结
             if kind == "SITE" and self._is_compound(last, i):
                 # a compound names what stands last: 骨盆骨髓, 胸椎椎旁脂肪, "hilar bile duct"
                 self.side = self.side or last.side

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from pet2rep_eval.lexicon import load_lexicon
-from pet2rep_eval.parsing.attribution import Reader, extend
+from pet2rep_eval.parsing.attribution import SUV_THRESHOLD, Reader, extend
 from pet2rep_eval.parsing.binding import current, with_regions
 from pet2rep_eval.parsing.drafts import ReadClause
 from pet2rep_eval.parsing.grammar import TERMS
@@ -128,6 +128,7 @@ def _remainder(reader: Reader, read: ReadClause) -> bool:
             chinese
             or (reader.sentence_topic and (not read.clause.first or read.clause.soft))
             or (bool(reader.field) and read.clause.tokens[0].kind == "NEG")
+            or _rest_of_lesion(read)
             or verdict.bare
         )
     ):
@@ -147,6 +148,12 @@ def _remainder(reader: Reader, read: ReadClause) -> bool:
     mention = Mention((), keys, None, -1, -1, 0, 0)
     reader.state([mention], verdict, read, "remainder")
     return True
+
+
+def _rest_of_lesion(read: ReadClause) -> bool:
+    """ "The remainder of the mass": of what the text speaks of."""
+    kinds = [t.kind for t in read.clause.tokens[:2]]
+    return kinds == ["REST", "LESION"]
 
 
 def _uncertain(reader: Reader, read: ReadClause) -> bool:
@@ -264,6 +271,9 @@ def _speaks_of_field(reader: Reader, read: ReadClause) -> bool:
     )
 
 
+_EXCRETED = frozenset({"URINE", "DEG"})
+
+
 def _called_physiological(reader: Reader, read: ReadClause) -> bool:
     """考虑生理性, "likely physiologic": what was said before is normal, unless another cause stands beside it."""
     reading = read.reading
@@ -278,7 +288,8 @@ def _called_physiological(reader: Reader, read: ReadClause) -> bool:
             "AGAINST" in kinds or any(t.concept.alternative for t in read.clause.tokens)
         ):
             return True  # "physiological activity versus colitis": the verdict before stands
-    if not (reading.called_physiological or reading.physiological):
+    excreted = not read.clause.first and read.kinds <= _EXCRETED  # "focal activity in the ureter, urinary"
+    if not (reading.called_physiological or reading.physiological or excreted):
         return False
     if read.rest and "PHYS" in read.kinds and not read.verdicts:
         at = next(i for i, t in enumerate(read.clause.tokens) if t.kind == "PHYS")
@@ -293,7 +304,7 @@ def _called_physiological(reader: Reader, read: ReadClause) -> bool:
         and all(m.organs and set(m.organs) <= spoken for m in read.named)
         and not _other_side(reader.topic, read.named)
     )
-    if not (reading.called_physiological or (reading.physiological and (not read.named or again))):
+    if not (reading.called_physiological or excreted or (reading.physiological and (not read.named or again))):
         return False
     if read.named and not read.verdicts and not again and "URINE" in read.kinds:
         return False  # 双肾可见生理性排泄: said of what the clause names
@@ -313,7 +324,10 @@ def _called_physiological(reader: Reader, read: ReadClause) -> bool:
                 for v in read.verdicts
             ]
             return False
-        same = [d for d in reader.drafts[-8:] if d.key in spoken and d.sentence == reader.sentence]
+        every = any(t.concept.every for t in tokens)
+        same = [
+            d for d in reader.drafts[-8:] if (every or d.key in spoken) and d.sentence == reader.sentence
+        ]
         for draft in [*reader.last, *same]:
             if draft.state in (INCREASED, UptakeState.DECREASED):
                 draft.state, draft.degree, draft.rule = NORMAL, None, "called physiological"
@@ -321,6 +335,16 @@ def _called_physiological(reader: Reader, read: ReadClause) -> bool:
             at = next(i for i, t in enumerate(read.clause.tokens) if t.kind == "PHYS")
             reader.state(carried(reader, read), Verdict(NORMAL, at, at), read, "called physiological")
     return not read.verdicts
+
+
+def _beside_cold_part(reader: Reader, read: ReadClause) -> bool:
+    """What was just called cold cannot have that SUV: it is that of another part, the wall or the solid one."""
+    said = [d for d in reader.drafts[-8:] if d.sentence == reader.sentence and d.state is not None]
+    return (
+        bool(said)
+        and all(d.state is UptakeState.ABSENT for d in said)
+        and max(v.value for v in read.suv) >= SUV_THRESHOLD
+    )
 
 
 def _suv_only(reader: Reader, read: ReadClause) -> bool:
@@ -351,6 +375,8 @@ def _suv_only(reader: Reader, read: ReadClause) -> bool:
             reader.last = opened or drafts or reader.last
         if not reader.last and mentions:
             reader.last = reader.describe(mentions, read)
+        if _beside_cold_part(reader, read):
+            reader.last = [reader.draft(m, key, read) for m in mentions for key in m.keys]
     by_value(reader, read, lesion)
     reader.measure(read)
     return True

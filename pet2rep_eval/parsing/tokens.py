@@ -55,13 +55,13 @@ _PATTERNS = re.compile(
 # Where a pattern can begin at all: one set of characters, searched for much faster than the alternatives above,
 # and for letters and digits what must stand beside them.
 _PATTERN_START = re.compile(
-    r"[,:()。;!?.\d延最平峰标放第颈胸腰骶ⅰ-ⅶdemapsctliv]"
+    r"[,:()。;!?.\d延最平峰标放第颈胸腰骶ⅰ-ⅶdefmapsctliv由从自]"
     r"(?:(?<=[,:()。;!?.第ⅰ-ⅶ])|(?<=\d)(?<![a-z0-9.]\d)|(?<=[颈胸腰骶])(?=[1-9])|(?<=延)(?=迟)|(?<=最)(?=[大高])|(?<=平)(?=均)"
-    r"|(?<=峰)(?=值)|(?<=标)(?=准)|(?<=放)(?=射性指数)|(?<=d)(?=elayed)|(?<=e)(?=arly)|(?<=m)(?=ax|ean)|(?<=a)(?=verage)"
+    r"|(?<=峰)(?=值)|(?<=标)(?=准)|(?<=[由从自])(?=[原前治上之约\s]?.{0,3}\d)|(?<=f)(?=rom\s)|(?<=放)(?=射性指数)|(?<=d)(?=elayed)|(?<=e)(?=arly)|(?<=m)(?=ax|ean)|(?<=a)(?=verage)"
     r"|(?<=p)(?=eak)|(?<=s)(?=tandard|u[vl]|[1-5])|(?<=[cdtl])(?=[1-9])|(?<=[iv])(?=[iv]{0,3}[ab]?[、/,及和区-])|(?<=l)(?=evels?\s[iv1-7]))"
 )
 _ABBREVIATION = re.compile(
-    r"(?:\b(?:dr|mr|mrs|ms|fig|no|approx|vs|e\.g|i\.e|cf|st|ca|dept|prof|img|im|ser|inc|resp|incl|max|min|avg|[a-z]))$"
+    r"(?:\b(?:dr|mr|mrs|ms|fig|no|approx|vs|e\.g|i\.e|cf|st|ca|dept|prof|img|im|ser|inc|resp|incl|max|min|avg|rt|lt|bil|bilat|ant|post|sup|lat|med|prob|susp|mod|resp|[a-z]))$"
 )
 _SPINE_CONCEPT = Concept("spine.number", "SITE", organs=("spine",), nodes=())
 _LEVEL_CONCEPT = Concept(
@@ -220,6 +220,9 @@ def _special(text: str) -> list[tuple[int, int, str]]:
         if match is not None:
             position = match.end()
             kind = match.lastgroup or ""
+            if kind == "SUV" and _NO_NAME.match(match.group()) and not _NAMED_SUV.search(text, max(0, start - 80), start):
+                position = start + 1
+                continue  # from 3 to 5: of what?
             if kind != "STOP" or _is_stop(text, start):
                 found.append((start, position, kind))
     return found
@@ -233,6 +236,8 @@ def _numbers(text: str, at: int) -> bool:
     return _NUMBER.search(text, max(0, at - 3), at) is not None and text[at + 1 : at + 2] == " "
 
 
+_NO_NAME = re.compile(r"from|[由从自]")
+_NAMED_SUV = re.compile(r"(?:suv|标准摄取值)(?:(?!\.\s)[^。;!?])*$")
 _SINGLE = {",": "COMMA", ":": "COLON", "(": "OPEN", ")": "CLOSE"}
 _MEASURES = frozenset({"SUV", "SIZE"})
 _NUMBERED = {

@@ -52,6 +52,8 @@ class Comparisons(Directions):
             target = self._target_before(i) or target
         elif target == "side" and i and self.tokens[i - 1].kind == "SIDE" and not (self.out.cue or self.open):
             return  # "left greater than right": which side has more of what was said
+        elif target is None and self.size == 1:
+            return  # "mesial greater than lateral"
         ahead = [t.kind for t in self.tokens[i + 1 : i + 4]]
         if target is None and kind == "below" and not self.tokens[i].chinese and self._next_kind(i) == "IN":
             ahead = ["CHANGE"]  # "less intense than on the June scan"
@@ -175,7 +177,8 @@ class Comparisons(Directions):
             last = self.out.verdicts[-1] if self.out.verdicts else None
             if last is not None and last.state is INCREASED and not last.negated:
                 last.state, last.degree, last.last, last.prior = NORMAL, None, i, False
+                last.spread = token.chinese
             else:
-                self._emit(NORMAL, i, i, False)
+                self._emit(NORMAL, i, i, False).spread = token.chinese  # a later word says more
             if self.open is not None:
                 self.open.used = True

@@ -108,6 +108,7 @@ class Directions(Targets):
         if (
             token.text in ("positive", "active")
             and not self.form
+            and (i == 0 or self.tokens[i - 1].kind not in ("UP", "DEG"))
             and not any(
                 t.kind in ("LESION", "NODE", "SITE", "CUE", "REGION", "PART", "SUV") for t in self.tokens
             )

@@ -63,7 +63,7 @@ class Modifiers(Comparisons):
                 self.tokens[i - 1].kind == "VERB"
                 or (self.tokens[i - 1].kind == "JOIN" and last.last == i - 2 and not token.chinese)
             )
-            and (not token.chinese or self.tokens[i - 1].text == "为")
+            and (not token.chinese or self.tokens[i - 1].concept.copula)
         ):
             self.out.called_physiological = True  # "intense uptake is physiologic"
         elif (

@@ -62,6 +62,8 @@ class Targets(Stretch):
                     break
                 if kind == "IN" and found is None and j == i + 1:
                     continue
+                if kind == "SITE" and self.tokens[j - 1].kind == "REST" and not self.tokens[j].chinese:
+                    break  # "lower than the remaining liver": the liver is the subject
                 if kind in ("JOIN", "LIST", "IN") and found is None:
                     break
                 if kind == "IN" and found is not None:

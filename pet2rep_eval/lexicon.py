@@ -84,6 +84,8 @@ class Concept:
     """It says that something lies around what it is said of (周围)."""
     copula: bool = False
     """It says what something is ("is", "was")."""
+    perfect: bool = False
+    """With what follows it says how something has changed ("has markedly decreased")."""
     behind: bool = False
     """It stands behind what it is said of ("SUV 7.0 on the prior study")."""
     every: bool = False
@@ -145,6 +147,7 @@ _FLAGS = (
     "into",
     "every",
     "behind",
+    "perfect",
 )
 _KNOWN = {
     *_FLAGS,

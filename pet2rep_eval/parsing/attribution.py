@@ -27,6 +27,7 @@ SUV_THRESHOLD = 2.0
 
 
 _LESIONS = frozenset({"LESION", "NODE", "FOCAL"})
+_NAMED_CAUSE = frozenset({"BENIGN", "DEG", "JOIN"})
 _LOCATING = frozenset({"LOCATED", "MAXIMAL", "MOST", "WITH_MOST", "INVOLVE"})
 
 
@@ -123,7 +124,7 @@ class Reader:
         self.sentence_start = False
         if clause.colon and read.lesion and not read.named:
             self.heading_lesion = True  # "Primary site: right tonsil, SUVmax 15.9"
-        if "CAUSE" in read.kinds:
+        if "CAUSE" in read.kinds or (not clause.first and read.kinds <= _NAMED_CAUSE):
             self._called_grave(read)
         if clause.colon and not read.named and read.verdicts:
             self.announced = [
@@ -453,7 +454,7 @@ class Reader:
                     known = mention.organs and sites[key].normally
                     if not mention.organs:
                         state = INCREASED if lesion else NORMAL
-                    elif known and not lesion:
+                    elif known and not lesion and not self._goes_on(read):
                         state = NORMAL
                     else:
                         state = INCREASED
@@ -484,16 +485,20 @@ class Reader:
                 if scored and draft and draft.rule == "SUV only" and draft.sentence == self.sentence:
                     draft.state = None  # "SUVmax 2.4, DS 3": words beat the number
                 if (
-                    verdict.above_pool
+                    (verdict.above_pool or (scored and verdict.spread))
                     and draft is not None
-                    and draft.state is NORMAL
+                    and draft.state is (NORMAL if verdict.above_pool else UptakeState.DECREASED)
                     and draft.sentence == self.sentence
                 ):
                     continue
                 if (
                     draft is not None
                     and draft.sentence == self.sentence
-                    and (draft.spread or (draft.no_uptake and state is UptakeState.ABSENT))
+                    and (
+                        draft.spread
+                        or (draft.no_uptake and state is UptakeState.ABSENT)
+                        or (draft.activity and draft.state is NORMAL and state is INCREASED)
+                    )
                 ):
                     draft.state = None  # the later word says more
                 if draft is None or draft.state is not None:
@@ -520,6 +525,16 @@ class Reader:
                 out.append(draft)
         self.last = out or self.last
         return out
+
+    def _goes_on(self, read: ReadClause) -> bool:
+        """ "… foci in the lungs, along with pancolonic uptake": in the same breath as what is increased."""
+        head = read.clause.tokens[0]
+        return (
+            head.kind == "JOIN"
+            and not head.chinese
+            and not read.clause.first
+            and any(d.state is INCREASED and d.sentence == self.sentence for d in self.last)
+        )
 
     def measure(self, read: ReadClause) -> None:
         """Measures of a clause go to what was last spoken of."""

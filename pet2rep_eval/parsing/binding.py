@@ -91,7 +91,12 @@ def bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention]
         and (
             joint == "in"
             or not before
-            or (not chinese and joint == "attribute" and not _predicated(tokens, verdict))
+            or (
+                not chinese
+                and joint == "attribute"
+                and not _predicated(tokens, verdict)
+                and not _is_predicate(tokens, verdict)
+            )
         )
     ):
         if chinese and before and joint == "in":
@@ -107,6 +112,14 @@ def bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention]
     if after and not chinese:
         return after, "attributive"
     return [], ""
+
+
+def _is_predicate(tokens: Sequence[Token], verdict: Verdict) -> bool:
+    """ "The sacrum and L5 are hypometabolic after pelvic irradiation": said of what stands before."""
+    i = verdict.first - 1
+    while i > 0 and tokens[i].kind in ("DEG", "DIFFUSE"):
+        i -= 1
+    return i > 0 and tokens[i].concept.copula and tokens[i - 1].kind in ELEMENTS
 
 
 def together(mentions: list[Mention], tokens: Sequence[Token]) -> list[Mention]:

@@ -70,7 +70,9 @@ class Group:
 def _to_nodes(mention: Mention) -> None:
     """The mention is of lymph nodes: its station, or that of the organ it lies beside."""
     mention.node = True
-    if mention.nodes and (not mention.inside or mention.regions or mention.organs == ("peritoneum_mesentery",)):
+    if mention.nodes and (
+        not mention.inside or mention.regions or mention.organs == ("peritoneum_mesentery",)
+    ):
         mention.organs, mention.regions, mention.place = mention.nodes, (), False
 
 
@@ -113,7 +115,7 @@ class _GroupReader:
         self.group = Group([], chunk.start, chunk.end - 1)
         self.run: list[Mention] = []
         self.side: str | None = None
-        self.place_before = self.skipped = False
+        self.place_before = self.skipped = self.around = False
         self.listed = True
         """The token before was a comma or a joining word."""
 
@@ -131,6 +133,7 @@ class _GroupReader:
                 self._part(i)
             elif kind == "PLACE":
                 self.place_before |= token.concept.before
+                self.around |= token.concept.before and token.concept.around
                 skipped, self.skipped = self.skipped, False
                 if not token.concept.before and not skipped:
                     for mention in self.run[-1:] if token.chinese else self.run:
@@ -237,7 +240,13 @@ class _GroupReader:
             if following == "PLACE" and token.chinese:
                 self.skipped = True
                 return  # 腹膜后左肾静脉水平淋巴结: it only says where
-            if following == "NODE" and token.chinese and _is_station(last) and concept.organs and not concept.nodes:
+            if (
+                following == "NODE"
+                and token.chinese
+                and _is_station(last)
+                and concept.organs
+                and not concept.nodes
+            ):
                 last.last, last.end = i, token.end
                 return  # 内乳区第2肋间小淋巴结
             if kind == "SITE" and self._is_compound(last, i):
@@ -256,11 +265,14 @@ class _GroupReader:
             concept.nodes,
             concept.mass,
             concept.negated,
-            place=kind == "HILUM" or self.place_before,
+            place=kind == "HILUM"
+            or (self.place_before and not (self.around and concept.organs == ("bones",))),
             paren=token.paren,
             compartment=concept.compartment,
             inside=token.text.endswith("内") or token.text.startswith("intra"),
         )
+        if concept.name == "spine.number" and self._locates(i):
+            mention.place = True
         if self.side and i > self.chunk.start:
             mention.start, mention.first = self.tokens[i - 1].start, i - 1
         self.group.mentions.append(mention)
@@ -268,6 +280,17 @@ class _GroupReader:
         if self.group.node_first and not (self.listed and kind == "SITE" and not _is_station(mention)):
             _to_nodes(mention)
         self.side = None
+
+    def _locates(self, i: int) -> bool:
+        """ "A para-aortic node at L3": the number of a vertebra says how high it lies."""
+        before = self.tokens[i - 1] if i else None
+        return (
+            before is not None
+            and before.kind == "IN"
+            and not before.chinese
+            and any(t.kind == "NODE" for t in self.tokens[:i])
+            and any(t.kind == "SITE" and t.concept.organs != ("spine",) for t in self.tokens[:i])
+        )
 
     def _is_compound(self, last: Mention, i: int) -> bool:
         token, before = self.tokens[i], self.tokens[i - 1]

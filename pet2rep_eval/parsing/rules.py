@@ -76,7 +76,9 @@ def _seen_earlier(reader: Reader, read: ReadClause) -> bool:
 
 def _announced(reader: Reader, read: ReadClause) -> bool:
     """A member of a list whose head said it: "The following sites are hypermetabolic:"."""
-    if not reader.announced or not read.named or read.verdicts or not read.clause.first:
+    if not reader.announced or not read.named or read.verdicts:
+        return False
+    if not read.clause.first and (read.clause.chinese or not all(m.node or m.nodes for m in read.named)):
         return False
     for verdict, span in reader.announced:
         for draft in reader.state(
@@ -299,12 +301,14 @@ def _called_physiological(reader: Reader, read: ReadClause) -> bool:
     again = (
         bool(read.named)
         and not read.clause.first
-        and (not read.clause.chinese or "CAUSE" in read.kinds)
+        and (not read.clause.chinese or "CAUSE" in read.kinds or read.clause.tokens[0].concept.copula)
         and not read.rest
         and all(m.organs and set(m.organs) <= spoken for m in read.named)
         and not _other_side(reader.topic, read.named)
     )
-    if not (reading.called_physiological or excreted or (reading.physiological and (not read.named or again))):
+    if not (
+        reading.called_physiological or excreted or (reading.physiological and (not read.named or again))
+    ):
         return False
     if read.named and not read.verdicts and not again and "URINE" in read.kinds:
         return False  # 双肾可见生理性排泄: said of what the clause names
@@ -325,9 +329,7 @@ def _called_physiological(reader: Reader, read: ReadClause) -> bool:
             ]
             return False
         every = any(t.concept.every for t in tokens)
-        same = [
-            d for d in reader.drafts[-8:] if (every or d.key in spoken) and d.sentence == reader.sentence
-        ]
+        same = [d for d in reader.drafts[-8:] if (every or d.key in spoken) and d.sentence == reader.sentence]
         for draft in [*reader.last, *same]:
             if draft.state in (INCREASED, UptakeState.DECREASED):
                 draft.state, draft.degree, draft.rule = NORMAL, None, "called physiological"
@@ -339,7 +341,8 @@ def _called_physiological(reader: Reader, read: ReadClause) -> bool:
 
 def _beside_cold_part(reader: Reader, read: ReadClause) -> bool:
     """What was just called cold cannot have that SUV: it is that of another part, the wall or the solid one."""
-    said = [d for d in reader.drafts[-8:] if d.sentence == reader.sentence and d.state is not None]
+    since = reader.sentence - read.clause.soft
+    said = [d for d in reader.drafts[-8:] if d.sentence >= since and d.state is not None]
     return (
         bool(said)
         and all(d.state is UptakeState.ABSENT for d in said)

@@ -57,6 +57,9 @@ def stated(reader: Reader, read: ReadClause) -> bool:
         if any(t.kind == "SUV" for t in read.clause.tokens[mention.last + 1 : next_name(read, mention)]):
             reader.last = [d for d in drafts if d in mention.drafts.values()]
             by_value(reader, read, read.lesion)
+    if read.suv and _beside_cold(read, verdicts):
+        reader.last = [reader.draft(m, key, read) for m in stated for key in m.keys]
+        by_value(reader, read, True)
     for mention in stated:
         for draft in mention.drafts.values():
             if read.lesion or read.finding or read.reading.structural:
@@ -80,6 +83,14 @@ def stated(reader: Reader, read: ReadClause) -> bool:
     reader.set_topic(_new_topic(reader, read, topic), read)
     reader.last = last
     return True
+
+
+def _beside_cold(read: ReadClause, verdicts: list[Verdict]) -> bool:
+    """ "Central void, peripheral SUVmax 4.4": the value is that of another part."""
+    if any(v.state is not UptakeState.ABSENT for v in verdicts):
+        return False
+    behind = [t.kind for t in read.clause.tokens[verdicts[-1].last + 1 :]]
+    return "SUV" in behind and not {"FOCAL", "PART"}.isdisjoint(behind[: behind.index("SUV")])
 
 
 def _joins_subject(reader: Reader, read: ReadClause) -> bool:

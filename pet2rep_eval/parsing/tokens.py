@@ -35,7 +35,8 @@ _SPINE = (
     r"|(?<!vitamin )d(?:1[0-2]|[1-9])"
     r"(?!\s?(?:gastr|lymph|dissect|resect|recept|distal|total|subtotal|(?!椎)[\u3400-\u9fff]))"
     r"|s[1-5](?=\s?椎|\s(?:vertebra|nerve)|\s?/\s?l5))(?:\s?[-/~、,及和]\s?[ctls]?(?:1[0-2]|[1-9])(?![0-9.])){0,20}(?=$|[^a-z0-9.分]|\.(?:\s|$))"
-    r"(?!\s?[-]?(?:weighted|w\b|n[0-3x]|hyper|signal|stage|期|段))(?:\s?椎体?|\s(?:vertebral bod(?:y|ies)|vertebrae?))?"
+    r"(?!\s?[-]?(?:weighted|w\b|n[0-3x]|hyper|signal|stage|image|sequence|volumetric|mprage|flair|mr[i]?\b|map|post|contrast|gd|gad|期|段))"
+    r"(?:\s?椎体?|\s(?:vertebral bod(?:y|ies)|vertebrae?))?"
     r"|第?[颈胸腰骶](?:1[0-2]|[1-9])(?:[-~、/及和](?:[颈胸腰骶])?(?:1[0-2]|[1-9])){0,20}(?![\d.]|c?m)(?:椎体?|椎体及附件)?"
     r"|第[一二三四五六七八九十]{1,3}[颈胸腰骶]椎体?"
     r"|第\d{1,2}(?:[-~、/及和]\d{1,2}){0,20}[颈胸腰骶]椎体?"
@@ -198,6 +199,11 @@ def _phrases(text: str) -> list[tuple[int, int, int]]:
     return found
 
 
+def _of_suv(text: str, start: int) -> bool:
+    """The sentence spoke of an SUV before *start*."""
+    return _NAMED_SUV.search(text, max(0, start - 80), start) is not None
+
+
 def _is_stop(text: str, start: int) -> bool:
     return text[start] != "." or not _ABBREVIATION.search(text, max(0, start - 6), start)
 
@@ -220,7 +226,11 @@ def _special(text: str) -> list[tuple[int, int, str]]:
         if match is not None:
             position = match.end()
             kind = match.lastgroup or ""
-            if kind == "SUV" and _NO_NAME.match(match.group()) and not _NAMED_SUV.search(text, max(0, start - 80), start):
+            if (
+                kind == "SUV"
+                and _NO_NAME.match(match.group())
+                and not _NAMED_SUV.search(text, max(0, start - 80), start)
+            ):
                 position = start + 1
                 continue  # from 3 to 5: of what?
             if kind != "STOP" or _is_stop(text, start):
@@ -362,7 +372,7 @@ def _misspelt(gaps: list[tuple[int, int]], text: str) -> list[Token]:
     return added
 
 
-_LOCATING = frozenset({"lower", "low", "high", "higher", "less"})
+_LOCATING = frozenset({"lower", "low", "high", "higher"})
 """Directions that before a name say where: "lower cervical"."""
 _NAMES = frozenset({"SITE", "REGION", "SIDE", "PART", "NODE", "HILUM"})
 

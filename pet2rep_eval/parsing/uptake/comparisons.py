@@ -5,6 +5,7 @@ from __future__ import annotations
 from pet2rep_eval.parsing.tokens import Token
 from pet2rep_eval.parsing.uptake.directions import Directions
 from pet2rep_eval.parsing.uptake.records import DECREASED, INCREASED, NORMAL
+from pet2rep_eval.records import UptakeState
 
 
 class Comparisons(Directions):
@@ -123,10 +124,14 @@ class Comparisons(Directions):
         if token.concept.state is DECREASED and self._next_kind(i) == "CUE" and not self.out.cue:
             self.on_down(i, token)  # "the rest of the gland has reduced activity"
             return
+        self._changed(token.concept.state, i)
+
+    def _changed(self, direction: UptakeState | None, i: int) -> None:
+        """A change since an earlier study: less than before is still there."""
         self.change = True
         self.out.change = True
-        if token.concept.state is not None and self.open is not None and not self.open.used:
-            self._conclude(token.concept.state, i, self.neg is not None, None)
+        if direction is not None and self.open is not None and not self.open.used:
+            self._conclude(direction, i, self.neg is not None, None)
             return
         if (
             self.out.verdicts
@@ -171,6 +176,16 @@ class Comparisons(Directions):
     def on_resolved(self, i: int, token: Token) -> None:
         if token.text.startswith("未") and not (self.prior or self.change or self.out.verdicts):
             return  # 胆囊未见显示: removed, not resolved
+        ahead = [t for t in self.tokens[i + 1 : i + 5] if t.kind not in ("DEG", "ABN", "FOCAL", "DIFFUSE")]
+        if (
+            not token.chinese
+            and not self.out.cue
+            and [t.kind for t in ahead[:1]] == ["IN"]
+            and any(t.kind == "CUE" or (t.kind == "HOT" and t.concept.noun) for t in ahead[1:2])
+        ):
+            self.out.resolved = True  # "resolution of the uptake in the hilar node"
+            self.pending = (NORMAL, i, False, None, False)
+            return
         if self.out.cue or self.earlier_cue or "cue" in self.nouns or "metabolic" in token.text:
             self.prior = False
             self.out.resolved = True

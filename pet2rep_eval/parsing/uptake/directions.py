@@ -117,6 +117,7 @@ class Directions(Targets):
         if self.contrast and not (
             self.open is not None
             or self.out.cue
+            or self.earlier_cue
             or any(t.kind == "CUE" for t in self.tokens[i + 1 : i + 4])
             or any(w in token.text for w in _TRACER_WORDS)
         ):
@@ -134,7 +135,7 @@ class Directions(Targets):
             and self.open is not None
             and not self.open.used
             and any(
-                t.kind in ("JOIN", "BUT") or (t.kind == "VERB" and not t.chinese)
+                t.kind in ("JOIN", "BUT") or (t.kind in ("VERB", "PLACE") and not t.chinese)
                 for t in self.tokens[self.open.last + 1 : i]
             )
         ):
@@ -194,7 +195,18 @@ class Directions(Targets):
         self._towards(i, token)
 
     def on_down(self, i: int, token: Token) -> None:
+        if (
+            i > 1
+            and self.tokens[i - 1].kind == "DEG"
+            and self.tokens[i - 2].concept.perfect
+            and self._next_kind(i) != "CUE"
+        ):
+            self._changed(DECREASED, i)  # "has markedly decreased"
+            return
         self._towards(i, token)
+
+    def _changed(self, direction: UptakeState | None, i: int) -> None:
+        raise NotImplementedError
 
     def on_cold(self, i: int, token: Token) -> None:
         self._towards(i, token)

@@ -8,6 +8,8 @@ from pet2rep_eval.parsing.uptake.records import INCREASED, NORMAL
 
 _NOUNS = frozenset({"CUE", "STRUCT", "LESION", "NODE", "FINDING", "HOT"})
 
+_SUBJECT = frozenset("IN SIDE SITE PART JOIN VERB".split())
+
 
 class Modifiers(Comparisons):
     """Words that change what other words say."""
@@ -143,9 +145,17 @@ class Modifiers(Comparisons):
     def _spread_of_hot(self, i: int, token: Token) -> bool:
         """皮层浓聚对称, 心肌浓聚不均匀: how the tracer is spread, in an organ that normally shows it."""
         last = self.out.verdicts[-1] if self.out.verdicts else None
-        if last is None or last.last != i - 1 or last.negated or last.degree or not token.chinese:
+        if last is None or last.negated or last.degree:
             return False
-        before = self.tokens[i - 1]
+        if last.last != i - 1:
+            # "accumulation of the liver is homogeneous"
+            between = self.tokens[last.last + 1 : i]
+            said = token.kind == "SYM" and not token.chinese and between[-1].concept.copula
+            if not said or not all(t.kind in _SUBJECT for t in between):
+                return False
+        elif not token.chinese:
+            return False
+        before = self.tokens[last.last]
         if before.kind != "HOT" or not before.concept.noun or last.state is not INCREASED:
             return False
         last.last = i

@@ -10,6 +10,10 @@ from pet2rep_eval.records import UptakeState
 _REFERENCE_ORGANS = frozenset({"liver", "great_vessels", "mediastinal_hilar_lymph_nodes", "spleen", "heart"})
 
 
+_BESIDE = frozenset("PART CUE DEG OF PLACE EVEN LESION SITE REGION SIDE REF".split())
+"""Kinds that may stand between what is compared with and the word that compares: 与颈部软组织本底水平相近."""
+
+
 class Targets(Stretch):
     """Finds what stands behind, or in Chinese before, a word that compares."""
 
@@ -92,7 +96,7 @@ class Targets(Stretch):
                 found = "reference" if self._is_reference(token) else "side"
             elif token.kind == "SIDE" and found is None:
                 found = "side"
-            elif token.kind not in ("PART", "CUE", "DEG", "OF", "PLACE", "EVEN"):
+            elif token.kind not in _BESIDE:
                 return None
             seen.append(j)
             j -= 1

@@ -68,7 +68,8 @@ class Reader:
         """The place of the largest of several lesions, where the sentence names it."""
         self.announced: list[tuple[Verdict, tuple[int, int]]] = []
         """What a line that ends in a colon says of the list below it."""
-        self.sentence = 0
+        self.sentence = self.sentence_from = 0
+        """Number of the sentence, and where it begins."""
         self.earlier: list[tuple[Draft, Verdict, tuple[int, int]]] = []
         """What the sentence says of an earlier study, in case it says nothing of the present one."""
         self.clause: ReadClause | None = None
@@ -95,6 +96,7 @@ class Reader:
         if clause.first:
             self._settle_earlier()
             self.sentence += 1
+            self.sentence_from = clause.start
             if not clause.soft:
                 self.sentence_cue = False
             self.inherits_cue = False
@@ -525,6 +527,13 @@ class Reader:
                 out.append(draft)
         self.last = out or self.last
         return out
+
+    def extend_unattributed(self, read: ReadClause) -> None:
+        """A value behind uptake that belongs to no organ is of that uptake."""
+        if self.unattributed and not read.clause.first:
+            start, end = self.unattributed[-1]
+            if start >= self.sentence_from:
+                self.unattributed[-1] = (start, max(end, read.clause.end))
 
     def _goes_on(self, read: ReadClause) -> bool:
         """ "… foci in the lungs, along with pancolonic uptake": in the same breath as what is increased."""

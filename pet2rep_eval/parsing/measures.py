@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from pet2rep_eval.records import Suv
 
-_NUMBER = r"\d{1,4}(?:[.．]\d{1,3})?"
+_NUMBER = r"\d{1,4}(?:[.．]\d{1,3}|,\d{1,2}(?![\d.区组枚个]))?"
 _RANGE = rf"{_NUMBER}(?:\s?(?:-|~|至|到|to)\s?{_NUMBER})?"
 # The name of the value, in every order that reports use, then what stands between it and the number
 _NAME = (
@@ -17,7 +17,7 @@ _NAME = (
 )
 _BETWEEN = (
     r"(?:\s?(?:值|values?|约为|分别为|分别约|分别约为|约|为|is|was|were|are|of|up to|being|measuring|about|approximately|ca\.?|around|"
-    r"高达|达到|达|分布在|范围|在|from|ranging|range|ranges|respectively|的|level|:|=|~|,|至|to|reaching|between|ranged|now|currently|today|(?:has |have )?(?:come|gone|decreased|increased|risen|fallen|dropped|declined|reduced) ?(?:down|up)? to|at|measured at|of (?:the|its|this) [a-z]{3,10}|measured|equal to)){0,4}\s?"
+    r"高达|达到|达|分布在|范围|在|from|ranging|range|ranges|respectively|的|level|:|=|~|,|至|to|reaching|between|ranged|now|currently|today|(?:has |have )?(?:come|gone|decreased|increased|risen|fallen|dropped|declined|reduced) ?(?:down|up)? to|at|measured at|of (?:the|its|this) [a-z]{3,10}|measured|equal to|only|just|nearly|almost|over|roughly|some)){0,4}\s?"
 )
 # From an earlier value to the present one
 _CHANGED = (
@@ -41,6 +41,7 @@ SIZE = rf"(?<![a-z0-9.]){_NUMBER}\s?{_UNIT}?(?:\s?(?:x|\*|×|by)\s?{_NUMBER}\s?{
 _FROM = re.compile(rf"{_CHANGED}|{_ARROW}")
 _IMAGE = re.compile(r"\(\s?(?:im(?:g|age)?|ser|图|层|\d{2,4}\s?\))")
 _FIND = re.compile(_NUMBER)
+_COMMA = re.compile(r"(?<=\d),(?=\d)")
 _SPLIT_KIND = re.compile(r"max|最大|最高|mean|avg|ave|average|平均|peak|峰")
 _KIND = {
     "max": "max",
@@ -64,7 +65,7 @@ def read_suv(text: str) -> tuple[Suv, ...]:
     if _IMAGE.search(text) and not re.search(r"\d\.\d", text):
         return ()
     delayed = "延迟" in text or "delayed" in text
-    body = text.replace("．", ".")
+    body = _COMMA.sub(".", text.replace("．", "."))
     kinds = _SPLIT_KIND.findall(body)
     kind = _KIND[kinds[0]] if kinds else "unspecified"
     values: list[Suv] = []
@@ -95,5 +96,5 @@ def read_size(text: str) -> tuple[float, ...]:
         if number:
             unit = _UNIT_FIND.search(piece)
             factor = last if unit is None else (10.0 if unit.group().startswith(("c", "厘", "公")) else 1.0)
-            axes.append(round(float(number.group().replace("．", ".")) * factor, 3))
+            axes.append(round(float(number.group().replace("．", ".").replace(",", ".")) * factor, 3))
     return tuple(axes)

@@ -363,6 +363,7 @@ def _suv_only(reader: Reader, read: ReadClause) -> bool:
         return True
     else:
         if reader.blocked:
+            reader.extend_unattributed(read)
             return True
         mentions = carried(reader, read) if reader.topic else []
         group = next((g for g in read.groups if g.node and not g.mentions), None)

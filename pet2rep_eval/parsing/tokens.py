@@ -374,6 +374,7 @@ def _misspelt(gaps: list[tuple[int, int]], text: str) -> list[Token]:
 
 _LOCATING = frozenset({"lower", "low", "high", "higher"})
 """Directions that before a name say where: "lower cervical"."""
+_LEVELS = frozenset({"low", "high"})
 _NAMES = frozenset({"SITE", "REGION", "SIDE", "PART", "NODE", "HILUM"})
 
 
@@ -400,8 +401,9 @@ def _stands(tokens: list[Token], i: int) -> bool:
         and after is not None
         and after.kind in _NAMES
         and after.start - token.end <= 1
+        and not (token.text in _LEVELS and i + 2 < len(tokens) and tokens[i + 2].kind == "CUE")
     ):
-        return False
+        return False  # but "very low brain activity"
     if not token.chinese or token.end - token.start != 1 or token.kind not in _SHORT_KINDS:
         return True
     before = tokens[i - 1] if i else None

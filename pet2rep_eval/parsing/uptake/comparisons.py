@@ -8,6 +8,10 @@ from pet2rep_eval.parsing.uptake.records import DECREASED, INCREASED, NORMAL
 from pet2rep_eval.records import UptakeState
 
 
+_BETWEEN = frozenset("DEG ABN FOCAL DIFFUSE SIDE SITE PART NODE LESION".split())
+"""Kinds that may stand between "resolution of" and the word for uptake."""
+
+
 class Comparisons(Directions):
     """Lower than the liver, less than before, resolved."""
 
@@ -146,6 +150,10 @@ class Comparisons(Directions):
             self.pending = (INCREASED, at, negated, None, phys)
 
     def on_prior(self, i: int, token: Token) -> None:
+        last = self.out.verdicts[-1] if self.out.verdicts else None
+        if token.concept.behind and last is not None and last.last == i - 1 and last.state is INCREASED:
+            last.prior = True  # "highly avid on the baseline scan"
+            return
         if self._next_kind(i) not in ("FINDING", "STRUCT", "SIZE"):
             if self.open is not None and (
                 any(t.kind in ("SUV", "COMMA") for t in self.tokens[self.open.last : i])
@@ -176,12 +184,15 @@ class Comparisons(Directions):
     def on_resolved(self, i: int, token: Token) -> None:
         if token.text.startswith("未") and not (self.prior or self.change or self.out.verdicts):
             return  # 胆囊未见显示: removed, not resolved
-        ahead = [t for t in self.tokens[i + 1 : i + 5] if t.kind not in ("DEG", "ABN", "FOCAL", "DIFFUSE")]
+        ahead = [t for t in self.tokens[i + 1 : i + 8] if t.kind not in _BETWEEN]
+        if i == 0:
+            ahead = [t for t in ahead if t.kind not in ("PRIOR", "VERB")]
+        elif not ahead or ahead.pop(0).kind != "IN":
+            ahead = []
         if (
             not token.chinese
             and not self.out.cue
-            and [t.kind for t in ahead[:1]] == ["IN"]
-            and any(t.kind == "CUE" or (t.kind == "HOT" and t.concept.noun) for t in ahead[1:2])
+            and any(t.kind == "CUE" or (t.kind == "HOT" and t.concept.noun) for t in ahead[:1])
         ):
             self.out.resolved = True  # "resolution of the uptake in the hilar node"
             self.pending = (NORMAL, i, False, None, False)

@@ -231,6 +231,8 @@ class Directions(Targets):
         if self._of_size(i, token):
             self.change = self.out.change = True
             return
+        if token.concept.weak and self.tokens[i - 1].kind not in ("CUE", "HOT"):
+            return  # "effusion (-)"
         state = token.concept.state or _DIRECTION[token.kind]
         negated = self._negated()
         degree = self._degree_for(i)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pet2rep_eval.parsing.tokens import Token
 from pet2rep_eval.parsing.uptake.comparisons import Comparisons
-from pet2rep_eval.parsing.uptake.records import INCREASED, NORMAL
+from pet2rep_eval.parsing.uptake.records import ABSENT, DECREASED, INCREASED, NORMAL
 
 _NOUNS = frozenset({"CUE", "STRUCT", "LESION", "NODE", "FINDING", "HOT"})
 
@@ -111,6 +111,9 @@ class Modifiers(Comparisons):
         if following == "IN" and any(t.kind == "STRUCT" for t in self.tokens[j : j + 3]):
             self.out.structural = True  # "no abnormalities in size or density"
             return
+        last = self.out.verdicts[-1] if self.out.verdicts else None
+        if last is not None and last.state in (DECREASED, ABSENT) and self.tokens[i - 1].concept.copula:
+            return  # "hypometabolism was the only abnormality"
         if "cue" in self.nouns:
             opened = self.open
             degree = opened is not None and not opened.used and opened.degree and not opened.negated

@@ -54,7 +54,7 @@ class Targets(Stretch):
                     found = "surround"
                 elif kind == "REF" or (kind in ("SITE", "REGION") and found is None):
                     found = found or ("reference" if self._is_reference(self.tokens[j]) else "side")
-                elif kind == "PART" and found is None and self.tokens[j].chinese:
+                elif kind == "PART" and found is None:
                     found = "side"
                 elif kind == "EVEN" and found is None and self._next_kind(j) != "SITE":
                     found = "surround"

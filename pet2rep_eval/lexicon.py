@@ -84,6 +84,8 @@ class Concept:
     """It says that something lies around what it is said of (周围)."""
     copula: bool = False
     """It says what something is ("is", "was")."""
+    level: bool = False
+    """It says how high something lies ("at the level of")."""
     perfect: bool = False
     """With what follows it says how something has changed ("has markedly decreased")."""
     behind: bool = False
@@ -148,6 +150,7 @@ _FLAGS = (
     "every",
     "behind",
     "perfect",
+    "level",
 )
 _KNOWN = {
     *_FLAGS,

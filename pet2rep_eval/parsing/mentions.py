@@ -132,12 +132,14 @@ class _GroupReader:
             elif kind == "PART":
                 self._part(i)
             elif kind == "PLACE":
-                self.place_before |= token.concept.before
+                self.place_before |= token.concept.before and not self._at_level(i, i, self._following(i))
                 self.around |= token.concept.before and token.concept.around
                 skipped, self.skipped = self.skipped, False
                 if not token.concept.before and not skipped:
                     for mention in self.run[-1:] if token.chinese else self.run:
-                        if (token.paren and not mention.paren) or self._at_level(i, mention):
+                        if (token.paren and not mention.paren) or self._at_level(
+                            i, mention.first, self._following(i)
+                        ):
                             continue
                         # around a bone or a prosthesis is still of the bone
                         mention.place = not (token.concept.around and mention.organs == ("bones",))
@@ -147,8 +149,12 @@ class _GroupReader:
                 self._lesion(i)
             if (
                 token.text == "submandibular"
-                and i + 2 < self.chunk.end
-                and "salivary_glands" in self.tokens[i + 2].concept.organs
+                and self.run
+                and any(
+                    "salivary_glands" in self.tokens[j].concept.organs
+                    for j in (i - 2, i + 2)
+                    if self.chunk.start <= j < self.chunk.end
+                )
             ):
                 self.run[-1].organs = ("salivary_glands",)  # "submandibular and parotid glands"
             if kind in ("JOIN", "COMMA"):
@@ -166,19 +172,20 @@ class _GroupReader:
         } - own
         if concept.unless:
             return bool((beside | self.topic) & set(concept.unless))
-        if self.topic and not self.topic & own and not self.first:
+        if self.topic and not self.topic & own and not self.first and not concept.finding:
             return True
         if self.run and not self.listed and self.run[-1].organs != concept.organs:
             return True
         return bool(beside)
 
-    def _at_level(self, i: int, mention: Mention) -> bool:
-        """ "Uptake at the L4-5 level" is of the spine, a node at that level is not."""
+    def _at_level(self, i: int, first: int, following: str) -> bool:
+        """ "Uptake at the L4-5 level", "at the level of the caecum" is of these, a node at that level is not."""
         return (
-            not self.tokens[i].chinese
-            and mention.organs == ("spine",)
-            and self._following(i) == ""
-            and not any(t.kind in ("NODE", "LESION", "SITE") for t in self.tokens[: mention.first])
+            self.first
+            and i > 0
+            and self.tokens[i].concept.level
+            and following in ("", "SITE", "SIDE")
+            and not any(t.kind in ("NODE", "SITE") for t in self.tokens[:first])
         )
 
     def _leads(self, i: int) -> bool:

@@ -7,7 +7,6 @@ from pet2rep_eval.parsing.uptake.directions import Directions
 from pet2rep_eval.parsing.uptake.records import DECREASED, INCREASED, NORMAL
 from pet2rep_eval.records import UptakeState
 
-
 _BETWEEN = frozenset("DEG ABN FOCAL DIFFUSE SIDE SITE PART NODE LESION".split())
 """Kinds that may stand between "resolution of" and the word for uptake."""
 

@@ -8,13 +8,35 @@ from pet2rep_eval.parsing.uptake.records import ABSENT, DECREASED, INCREASED, NO
 
 _NOUNS = frozenset({"CUE", "STRUCT", "LESION", "NODE", "FINDING", "HOT"})
 
+_SAID = frozenset("CUE HOT HYPO VOID UP DOWN COLD EVEN ABN LESION NODE FINDING STRUCT VERDICT".split())
 _SUBJECT = frozenset("IN SIDE SITE PART JOIN VERB".split())
 
 
 class Modifiers(Comparisons):
     """Words that change what other words say."""
 
+    def _not_seen(self, i: int) -> bool:
+        """ "Abnormal accumulation is not seen in the liver": the denial stands behind its noun."""
+        if self.tokens[i].chinese or self._next_kind(i) not in ("VERB", "IN") or self.neg is not None:
+            return False
+        behind = [t.kind for t in self.tokens[i + 2 :]]
+        if not _SAID.isdisjoint(behind):
+            return False
+        last = self.out.verdicts[-1] if self.out.verdicts else None
+        if self.open is not None and not self.open.used:
+            self.open.negated = True
+            self._finish_open()
+            return True
+        placed = self._next_kind(i) == "VERB" or self._names_next(i + 1)
+        noun = last is not None and self.tokens[last.last].concept.noun
+        if last is not None and noun and placed and last.state is INCREASED and not last.negated:
+            last.state, last.degree, last.negated = NORMAL, None, True
+            return True
+        return False
+
     def on_neg(self, i: int, token: Token) -> None:
+        if self._not_seen(i):
+            return
         self.neg = i
         self.neg_used = False
         if token.concept.state is not None:

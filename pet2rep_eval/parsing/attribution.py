@@ -213,6 +213,7 @@ class Reader:
             if (
                 all(m.organs and set(m.organs) <= heading and m.side is None for m in named)
                 and self.sentence_start
+                and ("LESION" not in there or all(v.negated for v in reading.verdicts))
             ):
                 named = list(self.topic)
         return ReadClause(

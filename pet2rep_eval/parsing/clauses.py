@@ -45,7 +45,7 @@ _LONGEST = 400
 """Tokens after which a clause, or a list of clauses, is cut, so that the work stays linear in the text."""
 
 
-_PARTING = frozenset("STOP COLON COMMA BUT LIKEWISE".split())
+_PARTING = frozenset("STOP COLON DASH COMMA BUT LIKEWISE".split())
 """Kinds before or behind which a clause may end."""
 
 
@@ -160,6 +160,9 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
                 section == "comparison" and token.start - headings[next_heading - 1].after < 30
             ):
                 section = "findings"  # "Comparison: none."
+        elif token.kind == "DASH":
+            if current and first and paragraph and not pending and names_only(current):
+                flush(False, colon=True, at=token.start)  # "LUNGS/PLEURA - 3.7 cm mass"
         elif token.kind == "COLON":
             if (
                 not current

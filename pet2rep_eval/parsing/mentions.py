@@ -122,7 +122,8 @@ class _GroupReader:
     def read(self) -> Group:
         for i in range(self.chunk.start, self.chunk.end):
             token = self.tokens[i]
-            kind = "PART" if token.concept.contextual and self._is_mere_part(i) else token.kind
+            doubtful = token.concept.contextual or token.concept.unless
+            kind = "PART" if doubtful and self._is_mere_part(i) else token.kind
             if kind == "SIDE":
                 self._side(i)
             elif kind in ("SITE", "REGION", "HILUM"):
@@ -278,7 +279,7 @@ class _GroupReader:
             compartment=concept.compartment,
             inside=token.text.endswith("内") or token.text.startswith("intra"),
         )
-        if concept.name == "spine.number" and self._locates(i):
+        if token.concept.organs == ("spine",) and token.text[-1].isdigit() and self._locates(i):
             mention.place = True
         if self.side and i > self.chunk.start:
             mention.start, mention.first = self.tokens[i - 1].start, i - 1

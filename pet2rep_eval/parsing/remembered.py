@@ -95,7 +95,7 @@ def known(
     else:
         kinds = tuple([t.kind for t in tokens])
         shape = _shape(kinds) if len(kinds) <= _SHORT else _shape_of(kinds)
-        contextual = any(t.concept.contextual or t.concept.level for t in tokens)
+        contextual = any(t.concept.contextual or t.concept.unless or t.concept.level for t in tokens)
     spoken = _NOTHING
     if contextual or shape.compares:
         spoken = field.union([o for m in topic for o in m.organs])

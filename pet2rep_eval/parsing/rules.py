@@ -129,7 +129,7 @@ def _remainder(reader: Reader, read: ReadClause) -> bool:
         and (
             chinese
             or (reader.sentence_topic and (not read.clause.first or read.clause.soft))
-            or (bool(reader.field) and read.clause.tokens[0].kind == "NEG")
+            or (bool(reader.field) and read.clause.tokens[0].kind in ("NEG", "REST"))
             or _rest_of_lesion(read)
             or verdict.bare
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -56,8 +56,8 @@ _PATTERNS = re.compile(
 # Where a pattern can begin at all: one set of characters, searched for much faster than the alternatives above,
 # and for letters and digits what must stand beside them.
 _PATTERN_START = re.compile(
-    r"[,:()。;!?.\d延最平峰标放第颈胸腰骶ⅰ-ⅶdefmapsctliv由从自]"
-    r"(?:(?<=[,:()。;!?.第ⅰ-ⅶ])|(?<=\d)(?<![a-z0-9.]\d)|(?<=[颈胸腰骶])(?=[1-9])|(?<=延)(?=迟)|(?<=最)(?=[大高])|(?<=平)(?=均)"
+    r"[,:()。;!?.\-\d延最平峰标放第颈胸腰骶ⅰ-ⅶdefmapsctliv由从自]"
+    r"(?:(?<=[,:()。;!?.第ⅰ-ⅶ])|(?<= -)(?= )|(?<=\d)(?<![a-z0-9.]\d)|(?<=[颈胸腰骶])(?=[1-9])|(?<=延)(?=迟)|(?<=最)(?=[大高])|(?<=平)(?=均)"
     r"|(?<=峰)(?=值)|(?<=标)(?=准)|(?<=[由从自])(?=[原前治上之约\s]?.{0,3}\d)|(?<=f)(?=rom\s)|(?<=放)(?=射性指数)|(?<=d)(?=elayed)|(?<=e)(?=arly)|(?<=m)(?=ax|ean)|(?<=a)(?=verage)"
     r"|(?<=p)(?=eak)|(?<=s)(?=tandard|u[vl]|[1-5])|(?<=[cdtl])(?=[1-9])|(?<=[iv])(?=[iv]{0,3}[ab]?[、/,及和区-])|(?<=l)(?=evels?\s[iv1-7]))"
 )
@@ -65,6 +65,8 @@ _ABBREVIATION = re.compile(
     r"(?:\b(?:dr|mr|mrs|ms|fig|no|approx|vs|e\.g|i\.e|cf|st|ca|dept|prof|img|im|ser|inc|resp|incl|max|min|avg|rt|lt|bil|bilat|ant|post|sup|lat|med|prob|susp|mod|resp|[a-z]))$"
 )
 _SPINE_CONCEPT = Concept("spine.number", "SITE", organs=("spine",), nodes=())
+_DORSAL_CONCEPT = replace(_SPINE_CONCEPT, name="spine.dorsal", unless=("intestine",))
+"""D1 to D12; D2 is also a part of the duodenum."""
 _LEVEL_CONCEPT = Concept(
     "cervical_lymph_nodes.level", "SITE", organs=("cervical_lymph_nodes",), nodes=("cervical_lymph_nodes",)
 )
@@ -248,7 +250,7 @@ def _numbers(text: str, at: int) -> bool:
 
 _NO_NAME = re.compile(r"from|[由从自]")
 _NAMED_SUV = re.compile(r"(?:suv|标准摄取值)(?:(?!\.\s)[^。;!?])*$")
-_SINGLE = {",": "COMMA", ":": "COLON", "(": "OPEN", ")": "CLOSE"}
+_SINGLE = {",": "COMMA", ":": "COLON", "(": "OPEN", ")": "CLOSE", "-": "DASH"}
 _MEASURES = frozenset({"SUV", "SIZE"})
 _NUMBERED = {
     "SPINE": _SPINE_CONCEPT,
@@ -301,6 +303,8 @@ def tokenise(normalised: Normalised) -> list[Token]:
                         depth, paren = 0, False
                     sign = piece if kind not in _MEASURES else kind if piece.isascii() else f"{kind} zh"
                 else:
+                    if concept is _SPINE_CONCEPT and piece[0] == "d":
+                        concept = _DORSAL_CONCEPT
                     if concept is _STATION_CONCEPT and _of_neck(tokens) and not piece.endswith("组"):
                         concept = _LEVEL_CONCEPT
                     kind = concept.kind
@@ -355,7 +359,7 @@ def _of_neck(tokens: list[Token]) -> bool:
     return False
 
 
-_BARE = {k: Concept(k.lower(), k) for k in ("SUV", "SIZE", "STOP", "COMMA", "COLON", "OPEN", "CLOSE")}
+_BARE = {k: Concept(k.lower(), k) for k in ("SUV", "SIZE", "STOP", "COMMA", "COLON", "DASH", "OPEN", "CLOSE")}
 
 
 def _misspelt(gaps: list[tuple[int, int]], text: str) -> list[Token]:

@@ -10,6 +10,7 @@ from typing import Any
 from pet2rep_eval.lexicon import Concept, load_lexicon
 from pet2rep_eval.parsing.measures import SIZE, SUV
 from pet2rep_eval.parsing.normalise import Normalised
+from pet2rep_eval.parsing.tables import figures
 
 
 @dataclass(slots=True)
@@ -58,7 +59,8 @@ _PATTERNS = re.compile(
 _PATTERN_START = re.compile(
     r"[,:()。;!?.\-\d延最平峰标放第颈胸腰骶ⅰ-ⅶdefmapsctliv由从自]"
     r"(?:(?<=[,:()。;!?.第ⅰ-ⅶ])|(?<= -)(?= )|(?<=\d)(?<![a-z0-9.]\d)|(?<=[颈胸腰骶])(?=[1-9])|(?<=延)(?=迟)|(?<=最)(?=[大高])|(?<=平)(?=均)"
-    r"|(?<=峰)(?=值)|(?<=标)(?=准)|(?<=[由从自])(?=[原前治上之约\s]?.{0,3}\d)|(?<=f)(?=rom\s)|(?<=放)(?=射性指数)|(?<=d)(?=elayed)|(?<=e)(?=arly)|(?<=m)(?=ax|ean)|(?<=a)(?=verage)"
+    r"|(?<=峰)(?=值)|(?<=标)(?=准)"
+    r"|(?<=[由从自])(?=[原前治上之约\s]?.{0,3}\d)|(?<=f)(?=rom\s)|(?<=放)(?=射性指数)|(?<=d)(?=elayed)|(?<=e)(?=arly)|(?<=m)(?=ax|ean)|(?<=a)(?=verage)"
     r"|(?<=p)(?=eak)|(?<=s)(?=tandard|u[vl]|[1-5])|(?<=[cdtl])(?=[1-9])|(?<=[iv])(?=[iv]{0,3}[ab]?[、/,及和区-])|(?<=l)(?=evels?\s[iv1-7]))"
 )
 _ABBREVIATION = re.compile(
@@ -240,6 +242,17 @@ def _special(text: str) -> list[tuple[int, int, str]]:
     return found
 
 
+def _special_of(normalised: Normalised) -> list[tuple[int, int, str]]:
+    """Also the figures of tables, which say what they are only by the heading above."""
+    found = _special(normalised.text)
+    rows = [(start, end, _SCALES[scale]) for start, end, scale in figures(normalised)]
+    if not rows:
+        return found
+    taken = {at for at, _, _ in rows}
+    return sorted([*rows, *(f for f in found if f[0] not in taken)])
+
+
+_SCALES = {"suv": "SUV", "deauville": "DEAUVILLE"}
 _NUMBER = re.compile(r"(?:^|[\s.;,。])\d{1,2}$")
 
 
@@ -274,7 +287,7 @@ def tokenise(normalised: Normalised) -> list[Token]:
     numbered, bare = _NUMBERED, _BARE
     position, depth = 0, 0
     paren = False
-    special = iter(_special(text))
+    special = iter(_special_of(normalised))
     nothing = (size + 1, size + 1, "")
     at, until, kind = next(special, nothing)
     phrases = _phrases(text)
@@ -297,6 +310,8 @@ def tokenise(normalised: Normalised) -> list[Token]:
                     gaps.append((position, at))
                 piece = text[at:until]
                 concept = numbered.get(kind)
+                if kind == "DEAUVILLE":
+                    concept = load_lexicon().phrases.get(f"deauville {piece}", bare["SIZE"])
                 if concept is None:
                     concept = bare[kind]
                     if kind == "STOP" and piece[0] != ";":

@@ -181,12 +181,16 @@ class Comparisons(Directions):
             self.no_new = True  # "no new lesion" states nothing
 
     def on_resolved(self, i: int, token: Token) -> None:
+        if i and self.tokens[i - 1].kind == "NEG" and not token.chinese:
+            return  # "has not resolved"
         if token.text.startswith("未") and not (self.prior or self.change or self.out.verdicts):
             return  # 胆囊未见显示: removed, not resolved
         ahead = [t for t in self.tokens[i + 1 : i + 8] if t.kind not in _BETWEEN]
         if i == 0:
             ahead = [t for t in ahead if t.kind not in ("PRIOR", "VERB")]
-        elif not ahead or ahead.pop(0).kind != "IN":
+        if ahead and ahead[0].kind == "IN":
+            ahead = ahead[1:]
+        elif i:
             ahead = []
         if (
             not token.chinese

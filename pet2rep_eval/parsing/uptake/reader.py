@@ -76,7 +76,7 @@ class Reader(Nouns):
                 self.out.compared.update(range(unclear, self.size))
         if self.no_new:
             self.out.verdicts = [v for v in self.out.verdicts if not v.negated]
-        if not self.out.resolved and self.out.cue and "RESOLVED" in kinds:
+        if not self.out.resolved and self.out.cue and self._resolves():
             # "resolution of the previously hypermetabolic nodes"
             self.out.resolved = True
             for verdict in self.out.verdicts:
@@ -86,6 +86,11 @@ class Reader(Nouns):
             self.out.verdicts = [v for v in self.out.verdicts if not v.bare]
         self.out.contrast = self.contrast
         return self.out
+
+    def _resolves(self) -> bool:
+        """It is said, and not denied, that something has gone."""
+        at = next((i for i, t in enumerate(self.tokens) if t.kind == "RESOLVED"), -1)
+        return at == 0 or (at > 0 and (self.tokens[at - 1].kind != "NEG" or self.tokens[at].chinese))
 
     def _increase_in(self, at: int) -> bool:
         """ "Diffuse increase in the spleen": of a place, and of nothing that the CT shows."""

@@ -64,7 +64,7 @@ _PATTERN_START = re.compile(
     r"|(?<=p)(?=eak)|(?<=s)(?=tandard|u[vl]|[1-5])|(?<=[cdtl])(?=[1-9])|(?<=[iv])(?=[iv]{0,3}[ab]?[、/,及和区-])|(?<=l)(?=evels?\s[iv1-7]))"
 )
 _ABBREVIATION = re.compile(
-    r"(?:\b(?:dr|mr|mrs|ms|fig|no|approx|vs|e\.g|i\.e|cf|st|ca|dept|prof|img|im|ser|inc|resp|incl|max|min|avg|rt|lt|bil|bilat|ant|post|sup|lat|med|prob|susp|mod|resp|[a-z]))$"
+    r"(?:\b(?:dr|mr|mrs|ms|fig|no|approx|vs|e\.g|i\.e|cf|st|ca|dept|prof|img|im|ser|inc|resp|incl|max|min|avg|(?<!prior )(?<!post )(?<!post-)(?<!after )(?<!adjuvant )(?<!following )(?<!s/p )(?<!previous )rt|lt|bil|bilat|ant|post|sup|lat|med|prob|susp|mod|resp|[a-z]))$"
 )
 _SPINE_CONCEPT = Concept("spine.number", "SITE", organs=("spine",), nodes=())
 _DORSAL_CONCEPT = replace(_SPINE_CONCEPT, name="spine.dorsal", unless=("intestine",))
@@ -209,7 +209,7 @@ def _of_suv(text: str, start: int) -> bool:
 
 
 def _is_stop(text: str, start: int) -> bool:
-    return text[start] != "." or not _ABBREVIATION.search(text, max(0, start - 6), start)
+    return text[start] != "." or not _ABBREVIATION.search(text, max(0, start - 14), start)
 
 
 def _special(text: str) -> list[tuple[int, int, str]]:

@@ -90,9 +90,14 @@ class Directions(Targets):
     def on_void(self, i: int, token: Token) -> None:
         self._direct(i, token)
 
+    def _in_centre(self, i: int) -> bool:
+        return any(t.kind == "CENTER" for t in self.tokens[max(0, i - 2) : i + 4])
+
     def _direct(self, i: int, token: Token) -> None:
         state = _DIRECT[token.kind]
         noun = token.concept.noun
+        if token.kind == "HYPO" and token.concept.weak and self._in_centre(i):
+            state = ABSENT  # "a cold necrotic centre"
         if token.kind == "VOID" and i and not token.chinese:
             back = i - 2 if self.tokens[i - 1].kind == "COMMA" else i - 1
             if (

@@ -244,6 +244,8 @@ class Modifiers(Comparisons):
             or "activity" in token.text
         ):
             self.physiological = True
+            if not token.chinese and self.pending is not None and self.pending[1] == i - 1:
+                self.pending = None  # "intense urinary activity"
             if (
                 self.out.verdicts
                 and self.out.verdicts[-1].state is INCREASED

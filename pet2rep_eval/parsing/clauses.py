@@ -21,6 +21,23 @@ def _names_field(token: Token, normalised: Normalised) -> bool:
 
 
 _LINKING = frozenset("NEG DEG ABN JOIN SIDE COMMA AGAINST BELOW ABOVE IN OF VERB CAUSE PHYS UP FOCAL".split())
+_SHORT_LINE = 30
+
+
+def _heads(current: list[Token], token: Token, normalised: Normalised, line_start: int) -> bool:
+    """A short line of names alone, before a line that begins with a name: "Esophagus" above "Mid thoracic mass"."""
+    return (
+        bool(current)
+        and not current[0].chinese
+        and current[0].start <= line_start + 4
+        and current[-1].end - line_start <= _SHORT_LINE
+        and current[-1].kind in ("SITE", "REGION", "NODE")
+        and token.kind in ("SITE", "SIDE", "REGION")
+        and names_only(current)
+        and not normalised.text[current[-1].end : token.start].strip(" :\n")
+    )
+
+
 _ENDING = frozenset("STOP COLON".split())
 
 
@@ -64,7 +81,7 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
     """Tokens in pending clauses."""
     described = max((i + 1 for i, h in enumerate(headings) if h.name in READ), default=0)
     """Headings up to the last one of findings: behind them a new line about a place is a finding, 临床诊断 or not."""
-    quiet, end = 0, len(normalised.text) + 1
+    quiet, end, line_start = 0, len(normalised.text) + 1, 0
     """Before this place neither a heading nor a line begins."""
 
     def flush(ends_sentence: bool, colon: bool = False, at: int = -1, line: bool = False) -> None:
@@ -112,7 +129,10 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
                 crossed = True
                 strong |= marks[mark] in normalised.paragraphs
                 mark += 1
-            if crossed and _hard_break(previous, token, strong, _names_field(token, normalised)):
+            if crossed and (
+                _hard_break(previous, token, strong, _names_field(token, normalised))
+                or (first and not pending and _heads(current, token, normalised, line_start))
+            ):
                 bare_line = bool(current) and first and not pending and names_only(current)
                 gap = normalised.text[current[-1].end : token.start].strip() if bare_line else ""
                 if bare_line and (
@@ -121,6 +141,8 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
                     flush(False, colon=True, line=True)
                 flush(True)
                 paragraph = True
+            if crossed:
+                line_start = token.start
             if (
                 crossed
                 and section in _SHORT
@@ -149,7 +171,10 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
         ):
             flush(True, at=previous.end)  # 胃(生理性摄取) 双肺(未见异常): fields with their answers
         previous = token
-        if token.kind not in _PARTING:
+        if token.kind == "JOIN" and current and current[-1].kind in _ANSWERS and _apart(token, normalised.text):
+            flush(True, at=token.start)  # "parietal reduced / occipital normal"
+            soft = True
+        elif token.kind not in _PARTING:
             if len(current) >= _LONGEST:
                 flush(False)
             current.append(token)
@@ -227,6 +252,14 @@ def _unknown_heading(colon: Token, normalised: Normalised, marks: list[int]) -> 
 
 
 _CLAUSE_WORDS = frozenset("but while whereas although though however 但 但是 然而 而 which yet".split())
+
+
+_ANSWERS = frozenset("SUV SIZE EVEN UP DOWN COLD CUE HOT HYPO VOID VERDICT PHYS".split())
+
+
+def _apart(token: Token, text: str) -> bool:
+    """A stroke between spaces."""
+    return token.text == "/" and text[token.start - 1] == " " == text[token.end : token.end + 1]
 
 
 def _thousands(token: Token, text: str) -> bool:

@@ -101,7 +101,7 @@ def _open_list(clause: Clause) -> bool:
         i
         for i, t in enumerate(clause.tokens)
         if t.kind
-        in ("CUE", "HOT", "HYPO", "VOID", "EVEN", "COLD", "UP", "DOWN", "PHYS", "ABN", "NEG", "URINE")
+        in ("CUE", "HOT", "HYPO", "VOID", "EVEN", "COLD", "UP", "DOWN", "PHYS", "ABN", "NEG", "URINE", "RESOLVED", "VERDICT")
     ]
     names = [i for i, t in enumerate(clause.tokens) if t.kind in ("SITE", "REGION", "HILUM", "NODE")]
     return bool(says and names) and says[-1] < names[-1]
@@ -225,7 +225,7 @@ def _adjective_after(head: Clause, clause: Clause) -> bool:
     if clause.chinese or clause.heading or head.heading or head.trailing:
         return False
     end = len(head.tokens)
-    while end and head.tokens[end - 1].kind in ("DEG", "UP", "FOCAL", "DIFFUSE", "UNEVEN"):
+    while end and head.tokens[end - 1].kind in ("DEG", "UP", "FOCAL", "DIFFUSE", "UNEVEN", "SYM"):
         end -= 1
     if end == len(head.tokens) or (end and head.tokens[end - 1].concept.copula):
         return False

@@ -350,6 +350,19 @@ def _beside_cold_part(reader: Reader, read: ReadClause) -> bool:
     )
 
 
+def _another_lesion(reader: Reader, read: ReadClause) -> bool:
+    """ "The mass is non-avid, but there is a focus in it with SUVmax 5": a lesion that nothing was said of yet."""
+    return (
+        "LESION" in read.kinds
+        or "FOCAL" in read.kinds
+    ) and (
+        not read.clause.chinese
+        and bool(reader.last)
+        and all(d.state is NORMAL and d.sentence == reader.sentence for d in reader.last)
+        and max(v.value for v in read.suv) >= SUV_THRESHOLD
+    )
+
+
 def _suv_only(reader: Reader, read: ReadClause) -> bool:
     """A lesion with a quoted SUV and no word for its uptake."""
     if not read.suv or read.verdicts:
@@ -379,7 +392,7 @@ def _suv_only(reader: Reader, read: ReadClause) -> bool:
             reader.last = opened or drafts or reader.last
         if not reader.last and mentions:
             reader.last = reader.describe(mentions, read)
-        if _beside_cold_part(reader, read):
+        if _beside_cold_part(reader, read) or _another_lesion(reader, read):
             reader.last = [reader.draft(m, key, read) for m in mentions for key in m.keys]
     by_value(reader, read, lesion)
     reader.measure(read)

@@ -150,7 +150,7 @@ class Comparisons(Directions):
 
     def on_prior(self, i: int, token: Token) -> None:
         last = self.out.verdicts[-1] if self.out.verdicts else None
-        if token.concept.behind and last is not None and last.last == i - 1 and last.state is INCREASED:
+        if token.concept.behind and last is not None and last.last == i - 1:
             last.prior = True  # "highly avid on the baseline scan"
             return
         if self._next_kind(i) not in ("FINDING", "STRUCT", "SIZE"):
@@ -200,7 +200,8 @@ class Comparisons(Directions):
             self.out.resolved = True  # "resolution of the uptake in the hilar node"
             self.pending = (NORMAL, i, False, None, False)
             return
-        if self.out.cue or self.earlier_cue or "cue" in self.nouns or "metabolic" in token.text:
+        seen = any(t.kind == "CUE" for t in self.tokens[i + 1 :]) and not token.chinese  # "resolved on PET"
+        if seen or self.out.cue or self.earlier_cue or "cue" in self.nouns or "metabolic" in token.text:
             self.prior = False
             self.out.resolved = True
             last = self.out.verdicts[-1] if self.out.verdicts else None

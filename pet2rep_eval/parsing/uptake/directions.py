@@ -200,12 +200,9 @@ class Directions(Targets):
         self._towards(i, token)
 
     def on_down(self, i: int, token: Token) -> None:
-        if (
-            i > 1
-            and self.tokens[i - 1].kind == "DEG"
-            and self.tokens[i - 2].concept.perfect
-            and self._next_kind(i) != "CUE"
-        ):
+        at = i - 2 if i > 1 and self.tokens[i - 1].kind == "DEG" else i - 1
+        changed = at >= 0 and self.tokens[at].concept.perfect and token.start - self.tokens[at].end > 1
+        if changed and self._next_kind(i) != "CUE":
             self._changed(DECREASED, i)  # "has markedly decreased"
             return
         self._towards(i, token)

@@ -86,6 +86,8 @@ class Concept:
     """It says what something is ("is", "was")."""
     level: bool = False
     """It says how high something lies ("at the level of")."""
+    hot: bool = False
+    """A comparison that speaks of uptake by itself ("less avid than")."""
     perfect: bool = False
     """With what follows it says how something has changed ("has markedly decreased")."""
     behind: bool = False
@@ -149,6 +151,7 @@ _FLAGS = (
     "into",
     "every",
     "behind",
+    "hot",
     "perfect",
     "level",
 )

@@ -126,7 +126,8 @@ class Reader:
         self.sentence_start = False
         if clause.colon and read.lesion and not read.named:
             self.heading_lesion = True  # "Primary site: right tonsil, SUVmax 15.9"
-        if "CAUSE" in read.kinds or (not clause.first and read.kinds <= _NAMED_CAUSE):
+        aside = "BENIGN" in read.kinds and any(t.concept.grave and t.paren for t in clause.tokens)
+        if aside or "CAUSE" in read.kinds or (not clause.first and read.kinds <= _NAMED_CAUSE):
             self._called_grave(read)
         if clause.colon and not read.named and read.verdicts:
             self.announced = [
@@ -200,6 +201,8 @@ class Reader:
             and any(m.organs and (m.nodes or not m.node) for m in self.topic)
         ):
             named = []  # "Peritoneum: two pelvic deposits"
+        if self.form and self.field == {"skin"} and named:
+            named = [m for m in named if m.organs != ("muscles_soft_tissue",)]  # "Skin: left calf lesion"
         if (
             self.form
             and len(self.topic) > 1
@@ -487,6 +490,14 @@ class Reader:
                 )
                 if scored and draft and draft.rule == "SUV only" and draft.sentence == self.sentence:
                     draft.state = None  # "SUVmax 2.4, DS 3": words beat the number
+                if (
+                    draft is not None
+                    and draft.state is INCREASED
+                    and draft.sentence == self.sentence
+                    and state is NORMAL
+                    and tokens[verdict.last].kind == "FOCAL"
+                ):
+                    continue  # "diffusely increased uptake, no dominant focus"
                 if (
                     (verdict.above_pool or (scored and verdict.spread))
                     and draft is not None

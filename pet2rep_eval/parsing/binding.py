@@ -89,7 +89,7 @@ def bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention]
         after
         and joint in ("in", "attribute", "of", "list")
         and (
-            joint == "in"
+            (joint == "in" and not (before and _is_predicate(tokens, verdict) and _far(tokens, verdict)))
             or not before
             or (
                 not chinese
@@ -120,6 +120,16 @@ def _is_predicate(tokens: Sequence[Token], verdict: Verdict) -> bool:
     while i > 0 and tokens[i].kind in ("DEG", "DIFFUSE"):
         i -= 1
     return i > 0 and tokens[i].concept.copula and tokens[i - 1].kind in ELEMENTS
+
+
+_FAR = 20
+"""Characters of unknown words after which a place is of something else."""
+
+
+def _far(tokens: Sequence[Token], verdict: Verdict) -> bool:
+    """ "The axillary nodes are avid following a vaccination ten days ago in that arm"."""
+    after = tokens[verdict.last + 1] if verdict.last + 1 < len(tokens) else None
+    return after is not None and after.start - tokens[verdict.last].end > _FAR
 
 
 def together(mentions: list[Mention], tokens: Sequence[Token]) -> list[Mention]:

@@ -24,7 +24,7 @@ _LINKING = frozenset("NEG DEG ABN JOIN SIDE COMMA AGAINST BELOW ABOVE IN OF VERB
 _SHORT_LINE = 30
 
 
-def _heads(current: list[Token], token: Token, normalised: Normalised, line_start: int) -> bool:
+def _heads(current: list[Token], token: Token, gap: str, line_start: int) -> bool:
     """A short line of names alone, before a line that begins with a name: "Esophagus" above "Mid thoracic mass"."""
     return (
         bool(current)
@@ -34,7 +34,7 @@ def _heads(current: list[Token], token: Token, normalised: Normalised, line_star
         and current[-1].kind in ("SITE", "REGION", "NODE")
         and token.kind in ("SITE", "SIDE", "REGION")
         and names_only(current)
-        and not normalised.text[current[-1].end : token.start].strip(" :\n")
+        and not gap.strip(" :\n")
     )
 
 
@@ -108,7 +108,7 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
             waiting = 0
             first = first or ends_sentence
 
-    for token in tokens:
+    for index, token in enumerate(tokens):
         if token.start >= quiet:
             if next_heading < len(headings) and token.start >= headings[next_heading].start:
                 flush(True)
@@ -131,10 +131,20 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
                 mark += 1
             if crossed and (
                 _hard_break(previous, token, strong, _names_field(token, normalised))
-                or (first and not pending and _heads(current, token, normalised, line_start))
+                or (
+                    first
+                    and not pending
+                    and _heads(
+                        current,
+                        token,
+                        normalised.text[current[-1].end : marks[mark - 1]] if current else "",
+                        line_start,
+                    )
+                )
             ):
                 bare_line = bool(current) and first and not pending and names_only(current)
-                gap = normalised.text[current[-1].end : token.start].strip() if bare_line else ""
+                begins = marks[mark - 1]
+                gap = normalised.text[current[-1].end : begins].strip() if bare_line else ""
                 if bare_line and (
                     not gap or (all(t.kind == "NODE" for t in current) and not gap.strip("-*#•· "))
                 ):
@@ -171,7 +181,12 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
         ):
             flush(True, at=previous.end)  # 胃(生理性摄取) 双肺(未见异常): fields with their answers
         previous = token
-        if token.kind == "JOIN" and current and current[-1].kind in _ANSWERS and _apart(token, normalised.text):
+        if (
+            token.kind == "JOIN"
+            and current
+            and current[-1].kind in _ANSWERS
+            and _apart(tokens, index, normalised.text)
+        ):
             flush(True, at=token.start)  # "parietal reduced / occipital normal"
             soft = True
         elif token.kind not in _PARTING:
@@ -257,9 +272,14 @@ _CLAUSE_WORDS = frozenset("but while whereas although though however 但 但是 
 _ANSWERS = frozenset("SUV SIZE EVEN UP DOWN COLD CUE HOT HYPO VOID VERDICT PHYS".split())
 
 
-def _apart(token: Token, text: str) -> bool:
-    """A stroke between spaces."""
-    return token.text == "/" and text[token.start - 1] == " " == text[token.end : token.end + 1]
+def _apart(tokens: list[Token], index: int, text: str) -> bool:
+    """A stroke between spaces, and behind it a name."""
+    token, after = tokens[index], tokens[index + 1 : index + 2]
+    return (
+        token.text == "/"
+        and text[token.start - 1] == " " == text[token.end : token.end + 1]
+        and any(t.kind in ("SITE", "SIDE", "REGION") for t in after)
+    )
 
 
 def _thousands(token: Token, text: str) -> bool:

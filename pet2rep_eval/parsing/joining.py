@@ -101,7 +101,22 @@ def _open_list(clause: Clause) -> bool:
         i
         for i, t in enumerate(clause.tokens)
         if t.kind
-        in ("CUE", "HOT", "HYPO", "VOID", "EVEN", "COLD", "UP", "DOWN", "PHYS", "ABN", "NEG", "URINE", "RESOLVED", "VERDICT")
+        in (
+            "CUE",
+            "HOT",
+            "HYPO",
+            "VOID",
+            "EVEN",
+            "COLD",
+            "UP",
+            "DOWN",
+            "PHYS",
+            "ABN",
+            "NEG",
+            "URINE",
+            "RESOLVED",
+            "VERDICT",
+        )
     ]
     names = [i for i, t in enumerate(clause.tokens) if t.kind in ("SITE", "REGION", "HILUM", "NODE")]
     return bool(says and names) and says[-1] < names[-1]
@@ -179,10 +194,12 @@ def _adjectives(clause: Clause) -> bool:
     """Only adjectives: "hypermetabolic, partially calcified, right hilar nodes" is one phrase."""
     return (
         not clause.trailing
-        and clause.tokens[0].kind in ("HOT", "VOID", "HYPO", "DEG")
+        and clause.tokens[0].kind in ("HOT", "VOID", "HYPO", "DEG", "FOCAL", "CENTER")
         and all(
-            t.kind in ("HOT", "FINDING", "DEG", "HYPO", "VOID", "UNEVEN", "DIFFUSE") for t in clause.tokens
+            t.kind in ("HOT", "FINDING", "DEG", "HYPO", "VOID", "UNEVEN", "DIFFUSE", "FOCAL", "CENTER")
+            for t in clause.tokens
         )
+        and any(t.kind in ("HOT", "VOID", "HYPO") for t in clause.tokens)
         and not any(t.concept.noun for t in clause.tokens)
     )
 

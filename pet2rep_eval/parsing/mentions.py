@@ -137,7 +137,7 @@ class _GroupReader:
                 self.around |= token.concept.before and token.concept.around
                 skipped, self.skipped = self.skipped, False
                 if not token.concept.before and not skipped:
-                    for mention in self.run[-1:] if token.chinese else self.run:
+                    for mention in self.run[-1:] if token.chinese and not token.concept.every else self.run:
                         if (token.paren and not mention.paren) or self._at_level(
                             i, mention.first, self._following(i)
                         ):

@@ -352,10 +352,7 @@ def _beside_cold_part(reader: Reader, read: ReadClause) -> bool:
 
 def _another_lesion(reader: Reader, read: ReadClause) -> bool:
     """ "The mass is non-avid, but there is a focus in it with SUVmax 5": a lesion that nothing was said of yet."""
-    return (
-        "LESION" in read.kinds
-        or "FOCAL" in read.kinds
-    ) and (
+    return ("LESION" in read.kinds or "FOCAL" in read.kinds) and (
         not read.clause.chinese
         and bool(reader.last)
         and all(d.state is NORMAL and d.sentence == reader.sentence for d in reader.last)

@@ -19,10 +19,12 @@ _INLINE = re.compile(
     r"deauville(?: five point)?(?: scores?| scale)?(?: by (?:site|region))?:(?=[^\d:]{3,40}[1-5]\b)"
 )
 _FIGURE = re.compile(
-    r"(?<![\w.,/-])(?<!suv )(?<!segment )(?<!seg )(?<!level )(?<!station )\d{1,2}(?:\.\d{1,2})?(?![\w.%]|\s?(?:mm|cm|x|hu|%|:))"
+    r"(?<![\w.,/-])(?<!suv )(?<!segment )(?<!seg )(?<!level )(?<!station )"
+    r"\d{1,2}(?:\.\d{1,2})?(?![\w.%]|\s?(?:mm|cm|x|hu|%|:))"
 )
 _ROW = re.compile(
     r"[a-z(][a-z0-9 ()#'.,/-]{2,60}?[\s:/|-]+\(?\d[\d\s.,:;()/|xmc<>-]*(?:was|prior|prev|before|now)?[\d\s.,:;()-]*"
+    r"(?:$|[。;!?\u3400-\u9fff])"
 )
 """A name, and behind it nothing but figures."""
 _LONGEST = 160
@@ -42,7 +44,7 @@ def figures(normalised: Normalised) -> Iterator[tuple[int, int, str]]:
         if head:
             scales = _scales(line)
             continue
-        if start in normalised.paragraphs and not _ROW.fullmatch(line.strip()):
+        if start in normalised.paragraphs and not _ROW.match(line.strip()):
             scales = []
         inline = _INLINE.search(line)
         if inline:
@@ -50,7 +52,7 @@ def figures(normalised: Normalised) -> Iterator[tuple[int, int, str]]:
                 (start + m.start(), start + m.end(), "deauville")
                 for m in _FIGURE.finditer(line, inline.end())
             )
-        elif scales and len(line) <= _LONGEST and _ROW.fullmatch(line.strip()):
+        elif scales and len(line) <= _LONGEST and _ROW.match(line.strip()):
             for scale, match in zip(scales, _FIGURE.finditer(line), strict=False):
                 yield start + match.start(), start + match.end(), scale
         elif scales:

@@ -58,13 +58,17 @@ _PATTERNS = re.compile(
 # and for letters and digits what must stand beside them.
 _PATTERN_START = re.compile(
     r"[,:()。;!?.\-\d延最平峰标放第颈胸腰骶ⅰ-ⅶdefmapsctliv由从自]"
-    r"(?:(?<=[,:()。;!?.第ⅰ-ⅶ])|(?<= -)(?= )|(?<=\d)(?<![a-z0-9.]\d)|(?<=[颈胸腰骶])(?=[1-9])|(?<=延)(?=迟)|(?<=最)(?=[大高])|(?<=平)(?=均)"
+    r"(?:(?<=[,:()。;!?.第ⅰ-ⅶ])|(?<= -)(?= )|(?<=\d)(?<![a-z0-9.]\d)|(?<=[颈胸腰骶])(?=[1-9])"
+    r"|(?<=延)(?=迟)|(?<=最)(?=[大高])|(?<=平)(?=均)"
     r"|(?<=峰)(?=值)|(?<=标)(?=准)"
-    r"|(?<=[由从自])(?=[原前治上之约\s]?.{0,3}\d)|(?<=f)(?=rom\s)|(?<=放)(?=射性指数)|(?<=d)(?=elayed)|(?<=e)(?=arly)|(?<=m)(?=ax|ean)|(?<=a)(?=verage)"
+    r"|(?<=[由从自])(?=[原前治上之约\s]?.{0,3}\d)"
+    r"|(?<=f)(?=rom\s)|(?<=放)(?=射性指数)|(?<=d)(?=elayed)|(?<=e)(?=arly)|(?<=m)(?=ax|ean)|(?<=a)(?=verage)"
     r"|(?<=p)(?=eak)|(?<=s)(?=tandard|u[vl]|[1-5])|(?<=[cdtl])(?=[1-9])|(?<=[iv])(?=[iv]{0,3}[ab]?[、/,及和区-])|(?<=l)(?=evels?\s[iv1-7]))"
 )
 _ABBREVIATION = re.compile(
-    r"(?:\b(?:dr|mr|mrs|ms|fig|no|approx|vs|e\.g|i\.e|cf|st|ca|dept|prof|img|im|ser|inc|resp|incl|max|min|avg|(?<!prior )(?<!post )(?<!post-)(?<!after )(?<!adjuvant )(?<!following )(?<!s/p )(?<!previous )rt|lt|bil|bilat|ant|post|sup|lat|med|prob|susp|mod|resp|[a-z]))$"
+    r"(?:\b(?:dr|mr|mrs|ms|fig|no|approx|vs|e\.g|i\.e|cf|st|ca|dept|prof|img|im|ser|inc|resp|incl|max|min|avg"
+    r"|(?<!prior )(?<!post )(?<!post-)(?<!after )(?<!adjuvant )(?<!following )(?<!s/p )(?<!previous )rt"
+    r"|lt|bil|bilat|ant|post|sup|lat|med|prob|susp|mod|resp|[a-z]))$"
 )
 _SPINE_CONCEPT = Concept("spine.number", "SITE", organs=("spine",), nodes=())
 _DORSAL_CONCEPT = replace(_SPINE_CONCEPT, name="spine.dorsal", unless=("intestine",))
@@ -429,8 +433,10 @@ def _stands(tokens: list[Token], i: int) -> bool:
     joined_after = after is not None and after.start - token.end <= (2 if token.kind == "NEG" else 0)
     if token.kind in ("UP", "DOWN"):
         joined_before = before is not None and before.end == token.start
+        compared = joined_before and any(t.kind == "AGAINST" for t in tokens[max(0, i - 5) : i])  # 较右侧低
         return bool(
-            (joined_before and before is not None and before.kind in _PREDICATES)
+            compared
+            or (joined_before and before is not None and before.kind in _PREDICATES)
             or (joined_after and after is not None and after.kind in ("CUE", "HOT"))
         )
     return joined_after or (

@@ -71,7 +71,7 @@ class Comparisons(Directions):
             self.valued
             or (self.form and not self.out.structural and target in ("reference", "surround"))
             or any(self.tokens[j].kind == "REF" for j in self.out.compared)
-            or any(w in self.tokens[i].text for w in ("intense", "avid", "active", "metabolic", "hotter", "colder", "cooler", "fainter", "takes up"))
+            or self.tokens[i].concept.hot
         )
         if not (self.nouns & {"cue"} or self.earlier_cue or self.open is not None or self.out.cue or spoken):
             if "CUE" in ahead:

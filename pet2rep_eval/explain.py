@@ -269,7 +269,9 @@ class _Judge:
 
     def _begins_beside(self, span: Span) -> bool:
         """The first name of the sentence only says beside what the lesion lies."""
-        for part in (span, Span(self._sentence(span).start, span.end)):
+        sentence = Span(self._sentence(span).start, span.end)
+        compares = any(p.kind in ("BELOW", "ABOVE", "EQUAL", "AGAINST") for p in self._phrases(span))
+        for part in (sentence,) if compares else (span, sentence):
             words = self._phrases(part)
             first = next((i for i, p in enumerate(words) if p.kind in _PLACES), None)
             if first is not None:

@@ -149,7 +149,7 @@ class Reader:
         if grave is None or "PHYS" in read.kinds or any(t.kind == "NEG" for t in tokens[:grave]):
             return
         for draft in self.drafts[-4:]:
-            said = draft.activity or (draft.spread and draft is self.drafts[-1])
+            said = draft.activity or (draft.spread and draft in self.last)
             if said and draft.state is NORMAL and draft.sentence == self.sentence:
                 draft.state = INCREASED
 
@@ -216,7 +216,7 @@ class Reader:
             if (
                 all(m.organs and set(m.organs) <= heading and m.side is None for m in named)
                 and self.sentence_start
-                and ("LESION" not in there or all(v.negated for v in reading.verdicts))
+                and ("LESION" not in there or any(v.negated for v in reading.verdicts))
             ):
                 named = list(self.topic)
         return ReadClause(
@@ -486,7 +486,7 @@ class Reader:
                     continue
                 draft = mention.drafts.get(key)
                 scored = tokens[verdict.first].kind == "VERDICT" or (
-                    verdict.spread and not read.kinds.isdisjoint(("BELOW", "EQUAL"))
+                    not verdict.activity and not read.kinds.isdisjoint(("BELOW", "EQUAL", "ABOVE"))
                 )
                 if scored and draft and draft.rule == "SUV only" and draft.sentence == self.sentence:
                     draft.state = None  # "SUVmax 2.4, DS 3": words beat the number
@@ -499,7 +499,7 @@ class Reader:
                 ):
                     continue  # "diffusely increased uptake, no dominant focus"
                 if (
-                    (verdict.above_pool or (scored and verdict.spread))
+                    (verdict.above_pool or (scored and verdict.spread and verdict.state is NORMAL))
                     and draft is not None
                     and draft.state is (NORMAL if verdict.above_pool else UptakeState.DECREASED)
                     and draft.sentence == self.sentence

@@ -215,7 +215,7 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
             if (
                 current
                 and current[-1].kind in ("CUE", "STRUCT")
-                and (token.paren or not first or len(current) > 1)
+                and (token.paren or not first or len(current) > 1 or _asks(current[-1]))
             ):
                 continue
             flush(False, colon=True, at=token.start)
@@ -280,6 +280,11 @@ def _apart(tokens: list[Token], index: int, text: str) -> bool:
         and text[token.start - 1] == " " == text[token.end : token.end + 1]
         and any(t.kind in ("SITE", "SIDE", "REGION") for t in after)
     )
+
+
+def _asks(token: Token) -> bool:
+    """ "Uptake:" of a form, not "FDG:" or 葡萄糖代谢显像: above a section."""
+    return token.kind == "CUE" and not token.concept.tracer and not token.chinese
 
 
 def _thousands(token: Token, text: str) -> bool:

@@ -133,7 +133,9 @@ class _GroupReader:
             elif kind == "PART":
                 self._part(i)
             elif kind == "PLACE":
-                self.place_before |= token.concept.before and not self._at_level(i, i, self._following(i))
+                inside = token.concept.weak and any(t.kind == "LESION" for t in self.tokens[i + 1 : i + 4])
+                inside = inside or self._at_level(i, i, self._following(i))
+                self.place_before |= token.concept.before and not inside
                 self.around |= token.concept.before and token.concept.around
                 skipped, self.skipped = self.skipped, False
                 if not token.concept.before and not skipped:

@@ -430,6 +430,7 @@ def _described(reader: Reader, read: ReadClause) -> bool:
         read.places
         and (read.lesion or not reader.topic)
         and read.kinds.isdisjoint(("MAXIMAL", "LOCATED", "INVOLVE", "WITH_MOST"))
+        and not (reader.form and reader.sentence_start and reader.topic)
     ):
         if read.lesion:
             reader.topic, reader.blocked = [], True

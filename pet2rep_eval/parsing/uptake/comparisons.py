@@ -200,7 +200,10 @@ class Comparisons(Directions):
             self.out.resolved = True  # "resolution of the uptake in the hilar node"
             self.pending = (NORMAL, i, False, None, False)
             return
-        seen = any(t.kind == "CUE" for t in self.tokens[i + 1 :]) and not token.chinese  # "resolved on PET"
+        behind = {t.kind for t in self.tokens[i + 1 :]} if not token.chinese else set()
+        if self._next_kind(i) == "IN" and {"PRIOR", "HOT"} <= behind:
+            return  # "resolution of previously avid nodes": the nodes are named behind
+        seen = "CUE" in behind  # "resolved on PET"
         if seen or self.out.cue or self.earlier_cue or "cue" in self.nouns or "metabolic" in token.text:
             self.prior = False
             self.out.resolved = True

@@ -136,6 +136,17 @@ class Directions(Targets):
         ):
             self._close_stretch(i)  # "without activity and photopenic"
         if (
+            token.kind == "HOT"
+            and not noun
+            and not token.chinese
+            and self.open is not None
+            and not self.open.used
+            and self.open.degree
+            and self.tokens[i - 1].kind == "JOIN"
+            and self.open.last == i - 2
+        ):
+            self._finish_open()  # "with marked uptake and avid paravertebral tissue"
+        if (
             token.kind in ("VOID", "HYPO")
             and self.open is not None
             and not self.open.used
@@ -214,6 +225,8 @@ class Directions(Targets):
         self._towards(i, token)
 
     def on_even(self, i: int, token: Token) -> None:
+        if token.concept.tracer:
+            self.out.cue = True  # "background activity"
         self._towards(i, token)
 
     def _joined_to(self, i: int) -> bool:
@@ -233,6 +246,14 @@ class Directions(Targets):
         if self._of_size(i, token):
             self.change = self.out.change = True
             return
+        if (
+            token.kind == "EVEN"
+            and token.chinese
+            and self._next_kind(i) == "SITE"
+            and self.tokens[i + 1].start == token.end
+            and any(t.kind in ("DOWN", "UP", "COLD") for t in self.tokens[i + 1 :])
+        ):
+            return  # 正常肾实质显影稀疏
         if token.concept.weak and self.tokens[i - 1].kind not in ("CUE", "HOT"):
             return  # "effusion (-)"
         state = token.concept.state or _DIRECTION[token.kind]

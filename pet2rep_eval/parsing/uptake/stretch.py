@@ -86,7 +86,7 @@ class Stretch:
             verdict.degree = None
         elif physiological and state is INCREASED:
             verdict.state, verdict.degree = NORMAL, None
-        elif self.change and state is DECREASED:
+        elif self.change and state is DECREASED and self.tokens[last].kind != "HYPO":
             verdict.state, verdict.residual, verdict.spread = INCREASED, True, True
         if not bare:
             self.out.cue = True

@@ -589,8 +589,10 @@ def _measures(tokens: Sequence[Token]) -> tuple[tuple[Suv, ...], list[tuple[floa
             last = tokens[i - 1]
             if token.concept.behind and i and last.kind == "SUV" and last.paren == token.paren:
                 suv = suv[: -len(read_suv(tokens[i - 1].text)) or None]
-        elif token.concept.copula and token.paren and (i == 0 or not tokens[i - 1].paren):
-            prior = aside = True  # "SUVmax 1.2 (was 10.5)"
+        elif token.paren and (
+            token.kind == "REF" or (token.concept.copula and (i == 0 or not tokens[i - 1].paren))
+        ):
+            prior = aside = True  # "SUVmax 1.2 (was 10.5)", "SUVmax 4.9 (liver SUVmax 3.1)"
         elif token.kind == "PRESENT":
             prior = False
         elif token.kind == "SUV" and not prior:

@@ -76,6 +76,9 @@ def bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention]
         break
     if joint == "attribute":
         after = together(after, tokens)
+    if inner and before and not chinese and all(m.regions for m in inner) and before[-1].organs:
+        inner = []  # "bone marrow activity of the pelvis is reduced"
+        return before[-1:], "direct"
     if inner:
         if before and not chinese and any(t.kind == "NEG" for t in tokens[: before[0].first]):
             inner = before + inner  # "neither the valves nor the great vessels"

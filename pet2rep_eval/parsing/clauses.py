@@ -195,7 +195,7 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
             current.append(token)
         elif token.kind == "STOP":
             flush(True, at=token.start)
-            soft = token.text == ";"
+            soft = token.text in (";", "->")
             if section == "field" or (
                 section == "comparison" and token.start - headings[next_heading - 1].after < 30
             ):
@@ -222,6 +222,8 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
         elif token.kind == "COMMA" and not token.paren:
             if current and token.text == "," and _thousands(token, normalised.text):
                 continue
+            if len(current) == 1 and first and current[0].kind == "REST" and not current[0].chinese:
+                continue  # "Otherwise, no abnormal uptake"
             flush(False, at=token.start)
         elif current and (
             (token.kind == "BUT" and token.text in _CLAUSE_WORDS)

@@ -87,7 +87,8 @@ _SAYS = frozenset("CUE HOT HYPO VOID EVEN COLD UP DOWN PHYS ABN NEG".split())
 
 def _says(clause: Clause) -> bool:
     return any(
-        t.kind in ("CUE", "HOT", "HYPO", "VOID", "EVEN", "COLD", "UP", "DOWN", "PHYS", "URINE")
+        t.kind in ("HOT", "HYPO", "VOID", "EVEN", "COLD", "UP", "DOWN", "PHYS", "URINE")
+        or (t.kind == "CUE" and not t.concept.weak)
         for t in clause.tokens
     )
 

@@ -36,6 +36,8 @@ def _reference_value(reader: Reader, read: ReadClause) -> bool:
         return True  # 肝脏SUVmax 2.9
     if not read.reference:
         return bool(reader.reference_clause and read.suv and not read.named and not read.verdicts)
+    if _aside_reference(read):
+        return False
     reader.reference_clause = True
     verdicts = [v for v in read.verdicts if not v.activity]
     others = [m for m in read.named if not _names_reference(m)]
@@ -47,6 +49,13 @@ def _reference_value(reader: Reader, read: ReadClause) -> bool:
         reader.reference_clause = False
         return False
     return not (others and read.lesion)
+
+
+def _aside_reference(read: ReadClause) -> bool:
+    """ "SUVmax 4.9 (liver SUVmax 3.1)": what is compared with stands in parentheses behind the value."""
+    tokens = read.clause.tokens
+    at = next((i for i, t in enumerate(tokens) if t.kind == "REF"), 0)
+    return tokens[at].paren and any(t.kind == "SUV" and not t.paren for t in tokens[:at])
 
 
 def _names_reference(mention: Mention) -> bool:

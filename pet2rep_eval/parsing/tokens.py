@@ -36,7 +36,8 @@ _SPINE = (
     r"|(?<!vitamin )d(?:1[0-2]|[1-9])"
     r"(?!\s?(?:gastr|lymph|dissect|resect|recept|distal|total|subtotal|(?!椎)[\u3400-\u9fff]))"
     r"|s[1-5](?=\s?椎|\s(?:vertebra|nerve)|\s?/\s?l5))(?:\s?[-/~、,及和]\s?[ctls]?(?:1[0-2]|[1-9])(?![0-9.])){0,20}(?=$|[^a-z0-9.分]|\.(?:\s|$))"
-    r"(?!\s?[-]?(?:weighted|w\b|n[0-3x]|hyper|signal|stage|image|sequence|volumetric|mprage|flair|mr[i]?\b|map|post|contrast|gd|gad|(?:and |, ?|/)(?:dwi|flair|adc|stir|swi)|期|段))"
+    r"(?!\s?[-]?(?:weighted|w\b|n[0-3x]|hyper|signal|stage|image|sequence|volumetric|mprage|flair|mr[i]?\b|map"
+    r"|folf|abvd|r-?chop|chop|chemo|cycle|post|contrast|gd|gad|(?:and |, ?|/)(?:dwi|flair|adc|stir|swi)|期|段))"
     r"(?:\s?椎体?|\s(?:vertebral bod(?:y|ies)|vertebrae?))?"
     r"|第?[颈胸腰骶](?:1[0-2]|[1-9])(?:[-~、/及和](?:[颈胸腰骶])?(?:1[0-2]|[1-9])){0,20}(?![\d.]|c?m)(?:椎体?|椎体及附件)?"
     r"|第[一二三四五六七八九十]{1,3}[颈胸腰骶]椎体?"
@@ -58,7 +59,7 @@ _PATTERNS = re.compile(
 # and for letters and digits what must stand beside them.
 _PATTERN_START = re.compile(
     r"[,:()。;!?.\-\d延最平峰标放第颈胸腰骶ⅰ-ⅶdefmapsctliv由从自]"
-    r"(?:(?<=[,:()。;!?.第ⅰ-ⅶ])|(?<= -)(?= )|(?<=\d)(?<![a-z0-9.]\d)|(?<=[颈胸腰骶])(?=[1-9])"
+    r"(?:(?<=[,:()。;!?.第ⅰ-ⅶ])|(?<= -)(?=[ >])|(?<=\d)(?<![a-z0-9.]\d)|(?<=[颈胸腰骶])(?=[1-9])"
     r"|(?<=延)(?=迟)|(?<=最)(?=[大高])|(?<=平)(?=均)"
     r"|(?<=峰)(?=值)|(?<=标)(?=准)"
     r"|(?<=[由从自])(?=[原前治上之约\s]?.{0,3}\d)"
@@ -226,6 +227,10 @@ def _special(text: str) -> list[tuple[int, int, str]]:
         if start < position:
             continue
         kind = _SINGLE.get(text[start])
+        if kind == "DASH" and text[start + 1] == ">":
+            position = start + 2
+            found.append((start, position, "STOP"))
+            continue
         if kind is not None:
             position = start + 1
             found.append((start, position, kind))
@@ -318,8 +323,10 @@ def tokenise(normalised: Normalised) -> list[Token]:
                     concept = load_lexicon().phrases.get(f"deauville {piece}", bare["SIZE"])
                 if concept is None:
                     concept = bare[kind]
-                    if kind == "STOP" and piece[0] != ";":
+                    if kind == "STOP" and piece[0] not in ";-":
                         depth, paren = 0, False
+                    elif kind == "STOP" and paren:
+                        kind, concept = "COMMA", bare["COMMA"]  # "(SUVmax 4.1; previously 12.5)"
                     sign = piece if kind not in _MEASURES else kind if piece.isascii() else f"{kind} zh"
                 else:
                     if concept is _SPINE_CONCEPT and piece[0] == "d":

@@ -87,6 +87,13 @@ class Reader(Nouns):
         self.out.contrast = self.contrast
         return self.out
 
+    def _denied_on_pet(self) -> bool:
+        """ "There is no hepatic lesion of concern on PET": what PET shows is its uptake."""
+        kinds = [t.kind for t in self.tokens]
+        if "NEG" not in kinds or not self.tokens[-1].concept.weak or kinds[-1] != "CUE":
+            return False
+        return not {"LESION", "NODE"}.isdisjoint(kinds[kinds.index("NEG") :]) and "UNCERTAIN" not in kinds
+
     def _resolves(self) -> bool:
         """It is said, and not denied, that something has gone."""
         at = next((i for i, t in enumerate(self.tokens) if t.kind == "RESOLVED"), -1)
@@ -129,6 +136,8 @@ class Reader(Nouns):
                 self._emit(state, at, at, negated, degree=degree)
             elif negated and self.out.structural is False and state is INCREASED:
                 self._emit(NORMAL, at, at, False, bare=True)
+        if not self.out.verdicts and self._denied_on_pet():
+            self._emit(NORMAL, 0, self.size - 1, False)
         verdicts = self.out.verdicts
         cold = self.valued and all(v.activity or v.state is ABSENT for v in verdicts)
         if any(not v.activity for v in verdicts) and not cold:

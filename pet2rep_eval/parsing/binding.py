@@ -104,6 +104,8 @@ def bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention]
     ):
         if chinese and before and joint == "in":
             return after, "located"
+        if before and _with_more(tokens, verdict, after[0]):
+            return [*before[-1:], *after], "direct"
         return after, "attributive"
     if before:
         last = before[-1]
@@ -123,6 +125,15 @@ def _is_predicate(tokens: Sequence[Token], verdict: Verdict) -> bool:
     while i > 0 and tokens[i].kind in ("DEG", "DIFFUSE"):
         i -= 1
     return i > 0 and tokens[i].concept.copula and tokens[i - 1].kind in ELEMENTS
+
+
+def _with_more(tokens: Sequence[Token], verdict: Verdict, mention: Mention) -> bool:
+    """ "The mass demonstrated avid uptake with involvement of the clivus": said of both."""
+    between = tokens[verdict.last + 1 : mention.first]
+    lesion = any(t.kind in ("LESION", "NODE") for t in tokens[: verdict.first])
+    return lesion and bool(between) and between[0].kind == "VERB" and between[-1].kind == "IN" and len(between) == 2 and (
+        between[1].start - between[0].end > 4
+    )
 
 
 _FAR = 20

@@ -14,7 +14,7 @@ from pet2rep_eval.parsing.binding import current, with_regions
 from pet2rep_eval.parsing.drafts import ReadClause
 from pet2rep_eval.parsing.grammar import TERMS
 from pet2rep_eval.parsing.mentions import Mention
-from pet2rep_eval.parsing.stating import by_value, carried, is_open, stated
+from pet2rep_eval.parsing.stating import by_value, carried, cold_core, is_open, stated
 from pet2rep_eval.parsing.uptake import Verdict
 from pet2rep_eval.records import UptakeState
 
@@ -245,6 +245,9 @@ def _carry(reader: Reader, read: ReadClause) -> bool:
             ):
                 continue
             reader.state(mentions, verdict, read, "carried")
+        if read.suv and cold_core(read, verdicts):
+            reader.last = [reader.draft(m, key, read) for m in mentions for key in m.keys]
+            by_value(reader, read, True)
         return True
     if reader.region or not reader.blocked:
         real = [v for v in verdicts if not v.bare and not (v.activity and not read.lesion)]

@@ -57,7 +57,7 @@ def stated(reader: Reader, read: ReadClause) -> bool:
         if any(t.kind == "SUV" for t in read.clause.tokens[mention.last + 1 : next_name(read, mention)]):
             reader.last = [d for d in drafts if d in mention.drafts.values()]
             by_value(reader, read, read.lesion)
-    if read.suv and (_beside_cold(read, verdicts) or _cold_core(read, verdicts)):
+    if read.suv and (_beside_cold(read, verdicts) or cold_core(read, verdicts)):
         reader.last = [reader.draft(m, key, read) for m in stated for key in m.keys]
         by_value(reader, read, True)
     for mention in stated:
@@ -93,9 +93,9 @@ def _beside_cold(read: ReadClause, verdicts: list[Verdict]) -> bool:
     return "SUV" in behind and not {"FOCAL", "PART"}.isdisjoint(behind[: behind.index("SUV")])
 
 
-def _cold_core(read: ReadClause, verdicts: list[Verdict]) -> bool:
+def cold_core(read: ReadClause, verdicts: list[Verdict]) -> bool:
     """ "A conglomerate, SUVmax 16.0, with a photopenic core": the value is that of the rest."""
-    if any(v.state is not UptakeState.ABSENT for v in verdicts) or not (read.lesion or read.finding):
+    if any(v.state is not UptakeState.ABSENT for v in verdicts) or not (read.lesion or read.finding or "PART" in read.kinds):
         return False
     return (
         any(t.kind == "SUV" for t in read.clause.tokens[: verdicts[0].first])

@@ -39,6 +39,8 @@ class Site:
     """It normally shows tracer."""
     ct_only: bool = False
     """Only the CT can judge it."""
+    measured: bool = False
+    """Its ordinary uptake is often quoted, so that an SUV says nothing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,7 +173,7 @@ _KNOWN = {
     "name",
     "group",
 }
-_KNOWN |= {"station", "normally", "ct_only", *LANGUAGES}
+_KNOWN |= {"station", "normally", "measured", "ct_only", *LANGUAGES}
 
 
 def _concept(file: str, name: str, table: Mapping[str, Any], inherited: Mapping[str, Any]) -> Concept:
@@ -242,6 +244,7 @@ def compile_lexicon(tables: Mapping[str, Mapping[str, Any]], *, digest: str = ""
                     station,
                     bool(content.get("normally")),
                     bool(content.get("ct_only")),
+                    bool(content.get("measured")),
                 )
                 inherited = {"kind": "SITE", "organs": top, "nodes": sites[top].nodes}
             for name, table in _walk(top, content):

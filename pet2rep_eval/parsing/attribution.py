@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from pet2rep_eval.lexicon import load_lexicon
+from pet2rep_eval.lexicon import Site, load_lexicon
 from pet2rep_eval.parsing.drafts import Draft, ReadClause
 from pet2rep_eval.parsing.grammar import ELEMENTS, chunks
 from pet2rep_eval.parsing.joining import Clause
@@ -461,7 +461,7 @@ class Reader:
                     if not mention.organs:
                         state = INCREASED if lesion else NORMAL
                     elif known and not lesion and not self._goes_on(read):
-                        state = NORMAL
+                        state = INCREASED if _quoted(sites[key], read) else NORMAL
                     else:
                         state = INCREASED
                 if verdict.bare and (
@@ -566,8 +566,16 @@ class Reader:
                 if draft.state is UptakeState.DECREASED and draft.sentence == self.sentence:
                     draft.state = INCREASED  # "decreased uptake, SUVmax 4.2 (previously 12.4)"
         for draft in self.last:
+            same = draft.activity and draft.state is NORMAL and draft.sentence == self.sentence
+            if same and not draft.region and _quoted(load_lexicon().sites[draft.key], read):
+                draft.state = INCREASED
             draft.suv += tuple([v for v in read.suv if v not in draft.suv])
             draft.size_mm += tuple([s for s in read.sizes if s not in draft.size_mm])
+
+
+def _quoted(site: Site, read: ReadClause) -> bool:
+    """ "Uptake in the terminal ileum, SUVmax 7": where nobody measures what is ordinary, a quoted SUV is not."""
+    return bool(read.suv) and not site.measured and max(v.value for v in read.suv) >= SUV_THRESHOLD
 
 
 _REGION_NODES = {

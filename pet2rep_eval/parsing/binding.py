@@ -131,8 +131,13 @@ def _with_more(tokens: Sequence[Token], verdict: Verdict, mention: Mention) -> b
     """ "The mass demonstrated avid uptake with involvement of the clivus": said of both."""
     between = tokens[verdict.last + 1 : mention.first]
     lesion = any(t.kind in ("LESION", "NODE") for t in tokens[: verdict.first])
-    return lesion and bool(between) and between[0].kind == "VERB" and between[-1].kind == "IN" and len(between) == 2 and (
-        between[1].start - between[0].end > 4
+    return (
+        lesion
+        and bool(between)
+        and between[0].kind == "VERB"
+        and between[-1].kind == "IN"
+        and len(between) == 2
+        and (between[1].start - between[0].end > 4)
     )
 
 

@@ -95,7 +95,9 @@ def _beside_cold(read: ReadClause, verdicts: list[Verdict]) -> bool:
 
 def cold_core(read: ReadClause, verdicts: list[Verdict]) -> bool:
     """ "A conglomerate, SUVmax 16.0, with a photopenic core": the value is that of the rest."""
-    if any(v.state is not UptakeState.ABSENT for v in verdicts) or not (read.lesion or read.finding or "PART" in read.kinds):
+    if any(v.state is not UptakeState.ABSENT for v in verdicts) or not (
+        read.lesion or read.finding or "PART" in read.kinds
+    ):
         return False
     return (
         any(t.kind == "SUV" for t in read.clause.tokens[: verdicts[0].first])

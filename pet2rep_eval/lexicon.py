@@ -89,7 +89,7 @@ class Concept:
     level: bool = False
     """It says how high something lies ("at the level of")."""
     hot: bool = False
-    """A comparison that speaks of uptake by itself ("less avid than")."""
+    """A comparison or change that speaks of uptake by itself ("less avid than")."""
     perfect: bool = False
     """With what follows it says how something has changed ("has markedly decreased")."""
     behind: bool = False

@@ -490,13 +490,8 @@ class Reader:
                 )
                 if scored and draft and draft.rule == "SUV only" and draft.sentence == self.sentence:
                     draft.state = None  # "SUVmax 2.4, DS 3": words beat the number
-                if (
-                    draft is not None
-                    and draft.state is INCREASED
-                    and draft.sentence == self.sentence
-                    and state is NORMAL
-                    and tokens[verdict.last].kind == "FOCAL"
-                ):
+                hot = draft is not None and draft.state is INCREASED and draft.sentence == self.sentence
+                if hot and state is NORMAL and tokens[verdict.last].kind == "FOCAL":
                     continue  # "diffusely increased uptake, no dominant focus"
                 if (
                     (verdict.above_pool or (scored and verdict.spread and verdict.state is NORMAL))

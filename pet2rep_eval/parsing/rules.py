@@ -309,6 +309,11 @@ def _called_physiological(reader: Reader, read: ReadClause) -> bool:
         at = next(i for i, t in enumerate(read.clause.tokens) if t.kind == "PHYS")
         read.verdicts.append(Verdict(NORMAL, at, at))
         return False  # "remainder physiologic": nothing of what was said before
+    if read.clause.first and not read.named and not read.verdicts and any(g.side for g in read.groups):
+        at = next((i for i, t in enumerate(read.clause.tokens) if t.kind == "PHYS"), -1)
+        if at >= 0 and not reading.called_physiological:
+            read.verdicts.append(Verdict(NORMAL, at, at))
+            return False  # "Left: reduced uptake. Right: physiologic."
     spoken = {o for m in reader.topic for o in m.organs}
     again = (
         bool(read.named)

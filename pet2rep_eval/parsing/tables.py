@@ -23,10 +23,15 @@ _FIGURE = re.compile(
     r"\d{1,2}(?:\.\d{1,2})?(?![\w.%]|\s?(?:mm|cm|x|hu|%|:))"
 )
 _ROW = re.compile(
-    r"[a-z(][a-z0-9 ()#'.,/-]{2,60}?[\s:/|-]+\(?\d[\d\s.,:;()/|xmc<>-]*(?:was|prior|prev|before|now)?[\d\s.,:;()-]*"
+    r"[a-z(][a-z0-9 ()#'.,/-]{2,60}?[\s:/|-]+\(?\d[\d\s.,:;()/|xmc<>-]*"
+    r"(?:(?:was|prior|prev|before|now|suv\s?(?:max|peak|mean)?|bl|baseline|d(?=[1-5])|ds)[\d\s.,:;()=/-]*){0,3}"
     r"(?:$|[。;!?\u3400-\u9fff])"
 )
 """A name, and behind it nothing but figures."""
+_SCORE = re.compile(
+    r"(?<=[(:\-,] )d[1-5](?=\s*(?:$|[).,;\n]|\s[a-z]+:))|(?<=\()d[1-5](?=\))|(?<=[:\-,] )d[1-5](?=\s[a-z ]{3,30}:)"
+)
+"""A Deauville score by its letter: "L inguinal: D2", "SUVmax 11.8 (D5)"."""
 _LONGEST = 160
 """Characters of a row; what is longer is text."""
 
@@ -36,6 +41,7 @@ def figures(normalised: Normalised) -> Iterator[tuple[int, int, str]]:
     text = normalised.text
     if not _SCALE.search(text):
         return
+    yield from ((m.start(), m.end(), "deauville") for m in _SCORE.finditer(text))
     lines = sorted({0, *normalised.breaks, *normalised.paragraphs, len(text)})
     scales: list[str] = []
     for start, end in itertools.pairwise(lines):
@@ -55,8 +61,6 @@ def figures(normalised: Normalised) -> Iterator[tuple[int, int, str]]:
         elif scales and len(line) <= _LONGEST and _ROW.match(line.strip()):
             for scale, match in zip(scales, _FIGURE.finditer(line), strict=False):
                 yield start + match.start(), start + match.end(), scale
-        elif scales:
-            scales = []
 
 
 def _scales(head: str) -> list[str]:

@@ -320,7 +320,7 @@ def tokenise(normalised: Normalised) -> list[Token]:
                 piece = text[at:until]
                 concept = numbered.get(kind)
                 if kind == "DEAUVILLE":
-                    concept = load_lexicon().phrases.get(f"deauville {piece}", bare["SIZE"])
+                    concept = load_lexicon().phrases.get(f"deauville {piece.removeprefix('d')}", bare["SIZE"])
                 if concept is None:
                     concept = bare[kind]
                     if kind == "STOP" and piece[0] not in ";-":

@@ -204,7 +204,7 @@ class Comparisons(Directions):
         if self._next_kind(i) == "IN" and {"PRIOR", "HOT"} <= behind:
             return  # "resolution of previously avid nodes": the nodes are named behind
         seen = "CUE" in behind  # "resolved on PET"
-        if seen or self.out.cue or self.earlier_cue or "cue" in self.nouns or "metabolic" in token.text:
+        if seen or self.out.cue or self.earlier_cue or "cue" in self.nouns or token.concept.hot:
             self.prior = False
             self.out.resolved = True
             last = self.out.verdicts[-1] if self.out.verdicts else None

@@ -111,7 +111,7 @@ class Directions(Targets):
                 self.pending = None
                 self._emit(pstate, at, at, pneg, degree=pdeg)  # "an intense rim and a cold centre"
         if (
-            token.text in ("positive", "active")
+            token.text in ("positive", "active", "pos")
             and not self.form
             and (i == 0 or self.tokens[i - 1].kind not in ("UP", "DEG"))
             and not any(

@@ -275,7 +275,8 @@ class _Judge:
             words = self._phrases(part)
             first = next((i for i, p in enumerate(words) if p.kind in _PLACES), None)
             if first is not None:
-                following = next((p.kind for p in words[first + 1 :] if p.kind not in ("PART", "SIDE")), "")
+                listed = ("PART", "SIDE", "JOIN", "SITE")  # 输尿管与髂血管之间
+                following = next((p.kind for p in words[first + 1 :] if p.kind not in listed), "")
                 return words[first].kind == "HILUM" or (words[first].kind != "NODE" and following == "PLACE")
         return False
 

@@ -246,7 +246,7 @@ def _carry(reader: Reader, read: ReadClause) -> bool:
                 continue
             reader.state(mentions, verdict, read, "carried")
         if read.suv and cold_core(read, verdicts):
-            reader.last = [reader.draft(m, key, read) for m in mentions for key in m.keys]
+            reader.last = [reader.draft(m, key, read) for m in mentions if m.organs for key in m.keys]
             by_value(reader, read, True)
         return True
     if reader.region or not reader.blocked:
@@ -407,7 +407,8 @@ def _suv_only(reader: Reader, read: ReadClause) -> bool:
         if not reader.last and mentions:
             reader.last = reader.describe(mentions, read)
         if _beside_cold_part(reader, read) or _another_lesion(reader, read):
-            reader.last = [reader.draft(m, key, read) for m in mentions for key in m.keys]
+            reader.last = [reader.draft(m, key, read) for m in mentions if m.organs for key in m.keys]
+            lesion = True
     by_value(reader, read, lesion)
     reader.measure(read)
     return True

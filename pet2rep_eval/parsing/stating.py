@@ -58,7 +58,7 @@ def stated(reader: Reader, read: ReadClause) -> bool:
             reader.last = [d for d in drafts if d in mention.drafts.values()]
             by_value(reader, read, read.lesion)
     if read.suv and (_beside_cold(read, verdicts) or cold_core(read, verdicts)):
-        reader.last = [reader.draft(m, key, read) for m in stated for key in m.keys]
+        reader.last = [reader.draft(m, key, read) for m in stated if m.organs for key in m.keys]
         by_value(reader, read, True)
     for mention in stated:
         for draft in mention.drafts.values():

@@ -9,22 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from pet2rep_eval.lexicon import Site, load_lexicon
+from pet2rep_eval.lexicon import load_lexicon
 from pet2rep_eval.parsing.drafts import Draft, ReadClause
 from pet2rep_eval.parsing.grammar import ELEMENTS, chunks
 from pet2rep_eval.parsing.joining import Clause
-from pet2rep_eval.parsing.measures import read_size, read_suv
+from pet2rep_eval.parsing.locating import mark_places
+from pet2rep_eval.parsing.measuring import is_quoted, measured
 from pet2rep_eval.parsing.mentions import Group, Mention, finish_groups, read_group
 from pet2rep_eval.parsing.remembered import known
-from pet2rep_eval.parsing.tokens import Token
 from pet2rep_eval.parsing.uptake import Verdict
-from pet2rep_eval.records import Suv, UptakeState
+from pet2rep_eval.records import UptakeState
 
 INCREASED, NORMAL = UptakeState.INCREASED, UptakeState.NORMAL
-
-SUV_THRESHOLD = 2.0
-"""A lesion with a quoted SUV and no word for its uptake is increased from here up (labelling rules)."""
-
 
 _LESIONS = frozenset({"LESION", "NODE", "FOCAL"})
 _NAMED_CAUSE = frozenset({"BENIGN", "DEG", "JOIN"})
@@ -182,8 +178,8 @@ class Reader:
             for mention in (m for g in groups for m in g.mentions if m.regions == ("pelvis",)):
                 mention.organs, mention.regions = ("bones",), ()  # under "Bones"
         if groups and not _LOCATING.isdisjoint(there):
-            self._places(groups, clause, kinds)
-        suv, sizes = _measures(tokens) if "SUV" in there or "SIZE" in there else ((), [])
+            mark_places(self, groups, clause, kinds)
+        suv, sizes = measured(tokens) if "SUV" in there or "SIZE" in there else ((), [])
         named = (
             [m for g in groups for m in g.mentions if not m.place and (m.organs or m.regions)]
             if groups
@@ -241,59 +237,6 @@ class Reader:
             ),
             kinds=there,
         )
-
-    def _places(self, groups: list[Group], clause: Clause, kinds: Sequence[str]) -> None:
-        """Marks mentions that only locate: 较大者位于…, 以…为著, what a mass pushes against."""
-        located = next((i for i, k in enumerate(kinds) if k == "LOCATED"), None)
-        maximal = next((i for i, k in enumerate(kinds) if k == "MAXIMAL"), None)
-        most = next((i for i, k in enumerate(kinds) if k == "MOST"), None)
-        with_most = next((i for i, k in enumerate(kinds) if k == "WITH_MOST"), None)
-        involve = next((i for i, k in enumerate(kinds) if k == "INVOLVE"), None)
-        concrete = [m for m in self.topic if m.keys and not m.heading]
-        first, kinds_chinese = clause.first, clause.chinese
-        everything = [m for g in groups for m in g.mentions]
-        for mention in everything:
-            at = mention.first
-            if maximal is not None and at > maximal:
-                before = any(m.first < maximal and not m.place for m in everything)
-                other = (
-                    first
-                    and not kinds_chinese
-                    and not mention.node
-                    and not any(set(m.organs) & set(mention.organs) for m in concrete)
-                )
-                aside = before or (bool(concrete) and not other)
-            elif located is not None and at > located:
-                aside = (
-                    bool(concrete) and self.sentence_topic and not any(m.first < located for m in everything)
-                )
-            elif with_most is not None and at > with_most:
-                aside = (most is not None or kinds[-1] in ("DEG", "MOST")) and (
-                    bool(concrete) or any(m.first < with_most for m in everything)
-                )
-            elif most is not None and at < most:
-                aside = bool(concrete) and self.sentence_topic and len(everything) == 1
-            elif (
-                involve is not None
-                and at > involve
-                and not clause.tokens[involve].concept.into
-                and any(m.first < involve and not m.place for m in everything)
-            ):
-                aside = True  # "a mass of the retroperitoneum encasing the aorta"
-            elif involve is not None and concrete and (self.sentence_topic or at > involve):
-                aside = at > involve or len(everything) == 1
-                if clause.tokens[involve].text == "邻近" and any(
-                    k in ("VERB", "CUE", "HOT", "LESION")
-                    or (k == "FINDING" and mention.organs != ("muscles_soft_tissue",))
-                    for k in kinds[mention.last + 1 :]
-                ):
-                    aside = False  # 邻近脑池摄取增高: the neighbour is the subject
-            else:
-                aside = False
-            if aside:
-                if maximal is not None:
-                    self.largest = next((m for m in self.topic if m.organs == mention.organs), None)
-                mention.place = mention.aside = True
 
     # --- topic
 
@@ -461,7 +404,7 @@ class Reader:
                     if not mention.organs:
                         state = INCREASED if lesion else NORMAL
                     elif known and not lesion and not self._goes_on(read):
-                        state = INCREASED if _quoted(sites[key], read) else NORMAL
+                        state = INCREASED if is_quoted(sites[key], read) else NORMAL
                     else:
                         state = INCREASED
                 if verdict.bare and (
@@ -562,49 +505,16 @@ class Reader:
                     draft.state = INCREASED  # "decreased uptake, SUVmax 4.2 (previously 12.4)"
         for draft in self.last:
             same = draft.activity and draft.state is NORMAL and draft.sentence == self.sentence
-            if same and not draft.region and _quoted(load_lexicon().sites[draft.key], read):
+            if same and not draft.region and is_quoted(load_lexicon().sites[draft.key], read):
                 draft.state = INCREASED
             draft.suv += tuple([v for v in read.suv if v not in draft.suv])
             draft.size_mm += tuple([s for s in read.sizes if s not in draft.size_mm])
-
-
-def _quoted(site: Site, read: ReadClause) -> bool:
-    """ "Uptake in the terminal ileum, SUVmax 7": where nobody measures what is ordinary, a quoted SUV is not."""
-    return bool(read.suv) and not site.measured and max(v.value for v in read.suv) >= SUV_THRESHOLD
 
 
 _REGION_NODES = {
     "head_neck": ("cervical_lymph_nodes",), "chest": ("mediastinal_hilar_lymph_nodes",),
     "abdomen": ("abdominal_lymph_nodes",), "pelvis": ("pelvic_lymph_nodes",),
 }  # fmt: skip
-
-
-def _measures(tokens: Sequence[Token]) -> tuple[tuple[Suv, ...], list[tuple[float, ...]]]:
-    """The SUVs and sizes of a clause, without those of an earlier study."""
-    suv: tuple[Suv, ...] = ()
-    sizes: list[tuple[float, ...]] = []
-    prior = aside = False
-    for i, token in enumerate(tokens):
-        if aside and not token.paren:
-            prior = aside = False
-        if token.kind == "PRIOR":
-            prior = True
-            last = tokens[i - 1]
-            if token.concept.behind and i and last.kind == "SUV" and last.paren == token.paren:
-                suv = suv[: -len(read_suv(tokens[i - 1].text)) or None]
-        elif token.paren and (
-            token.kind == "REF" or (token.concept.copula and (i == 0 or not tokens[i - 1].paren))
-        ):
-            prior = aside = True  # "SUVmax 1.2 (was 10.5)", "SUVmax 4.9 (liver SUVmax 3.1)"
-        elif token.kind == "PRESENT":
-            prior = False
-        elif token.kind == "SUV" and not prior:
-            suv += read_suv(token.text)
-        elif token.kind == "SIZE" and not prior:
-            axes = read_size(token.text)
-            if axes:
-                sizes.append(axes)
-    return suv, sizes
 
 
 def common_sides(mentions: Sequence[Mention]) -> dict[str, str | None]:

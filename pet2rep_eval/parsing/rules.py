@@ -9,10 +9,11 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from pet2rep_eval.lexicon import load_lexicon
-from pet2rep_eval.parsing.attribution import SUV_THRESHOLD, Reader, extend
+from pet2rep_eval.parsing.attribution import Reader, extend
 from pet2rep_eval.parsing.binding import current, with_regions
 from pet2rep_eval.parsing.drafts import ReadClause
 from pet2rep_eval.parsing.grammar import TERMS
+from pet2rep_eval.parsing.measuring import SUV_THRESHOLD
 from pet2rep_eval.parsing.mentions import Mention
 from pet2rep_eval.parsing.stating import by_value, carried, cold_core, is_open, stated
 from pet2rep_eval.parsing.uptake import Verdict

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pet2rep_eval.lexicon import load_lexicon
-from pet2rep_eval.parsing.attribution import SUV_THRESHOLD, Reader, extend
+from pet2rep_eval.parsing.attribution import Reader, extend
 from pet2rep_eval.parsing.binding import bound, current, next_name, with_regions
 from pet2rep_eval.parsing.drafts import ReadClause
 from pet2rep_eval.parsing.grammar import ELEMENTS
+from pet2rep_eval.parsing.measuring import SUV_THRESHOLD
 from pet2rep_eval.parsing.mentions import Mention
 from pet2rep_eval.parsing.uptake import Verdict
 from pet2rep_eval.records import UptakeState

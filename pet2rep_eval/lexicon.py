@@ -86,6 +86,8 @@ class Concept:
     """It says that something lies around what it is said of (周围)."""
     copula: bool = False
     """It says what something is ("is", "was")."""
+    doubtful: bool = False
+    """What it means depends on what stands beside it: contextual, with organs that it gives way to, or a level."""
     level: bool = False
     """It says how high something lies ("at the level of")."""
     hot: bool = False
@@ -187,6 +189,7 @@ def _concept(file: str, name: str, table: Mapping[str, Any], inherited: Mapping[
     if not kind:
         raise ResourceError(f"lexicons/{file}.toml, table [{name}]: it has phrases but no 'kind'.")
     state = merged.get("state")
+    doubtful = any(merged.get(flag) for flag in ("contextual", "unless", "level"))
     return Concept(
         name=name,
         kind=kind,
@@ -199,6 +202,7 @@ def _concept(file: str, name: str, table: Mapping[str, Any], inherited: Mapping[
         negated=merged.get("negated"),
         unless=_as_tuple(merged.get("unless")),
         state=UptakeState(state) if state else None,
+        doubtful=doubtful,
         **{flag: bool(merged.get(flag)) for flag in _FLAGS},
     )
 

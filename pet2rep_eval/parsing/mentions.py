@@ -122,7 +122,7 @@ class _GroupReader:
     def read(self) -> Group:
         for i in range(self.chunk.start, self.chunk.end):
             token = self.tokens[i]
-            doubtful = token.concept.contextual or token.concept.unless
+            doubtful = token.concept.doubtful and not token.concept.level
             kind = "PART" if doubtful and self._is_mere_part(i) else token.kind
             if kind == "SIDE":
                 self._side(i)

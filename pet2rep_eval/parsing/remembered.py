@@ -69,6 +69,7 @@ _known: dict[tuple[object, ...], Known] = {}
 _readings: dict[tuple[object, ...], Reading] = {}
 """Different clauses often say the same of uptake."""
 _sign = attrgetter("sign")
+_doubtful = attrgetter("concept.doubtful")
 
 
 def forget() -> None:
@@ -95,7 +96,7 @@ def known(
     else:
         kinds = tuple([t.kind for t in tokens])
         shape = _shape(kinds) if len(kinds) <= _SHORT else _shape_of(kinds)
-        contextual = any(t.concept.contextual or t.concept.unless or t.concept.level for t in tokens)
+        contextual = True in map(_doubtful, tokens)
     spoken = _NOTHING
     if contextual or shape.compares:
         spoken = field.union([o for m in topic for o in m.organs])

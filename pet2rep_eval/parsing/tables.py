@@ -39,8 +39,8 @@ _LONGEST = 160
 def figures(normalised: Normalised) -> Iterator[tuple[int, int, str]]:
     """Figures of such rows: start, end, and ``suv`` or ``deauville``."""
     text = normalised.text
-    if not _SCALE.search(text):
-        return
+    if len(text.encode("utf-8", "replace")) > 2 * len(text) or not _SCALE.search(text):
+        return  # Chinese, where no such table was ever seen
     yield from ((m.start(), m.end(), "deauville") for m in _SCORE.finditer(text))
     lines = sorted({0, *normalised.breaks, *normalised.paragraphs, len(text)})
     scales: list[str] = []

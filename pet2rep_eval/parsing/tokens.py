@@ -72,7 +72,7 @@ _ABBREVIATION = re.compile(
     r"|lt|bil|bilat|ant|post|sup|lat|med|prob|susp|mod|resp|[a-z]))$"
 )
 _SPINE_CONCEPT = Concept("spine.number", "SITE", organs=("spine",), nodes=())
-_DORSAL_CONCEPT = replace(_SPINE_CONCEPT, name="spine.dorsal", unless=("intestine",))
+_DORSAL_CONCEPT = replace(_SPINE_CONCEPT, name="spine.dorsal", unless=("intestine",), doubtful=True)
 """D1 to D12; D2 is also a part of the duodenum."""
 _LEVEL_CONCEPT = Concept(
     "cervical_lymph_nodes.level", "SITE", organs=("cervical_lymph_nodes",), nodes=("cervical_lymph_nodes",)
@@ -83,6 +83,7 @@ _NECK_CONCEPT = Concept(
     organs=("cervical_lymph_nodes",),
     nodes=("cervical_lymph_nodes",),
     contextual=True,
+    doubtful=True,
     unless=("axillary_lymph_nodes", "spine", "mediastinal_hilar_lymph_nodes"),
 )
 _STATION_CONCEPT = Concept(
@@ -91,6 +92,7 @@ _STATION_CONCEPT = Concept(
     organs=("mediastinal_hilar_lymph_nodes",),
     nodes=("mediastinal_hilar_lymph_nodes",),
     contextual=True,
+    doubtful=True,
 )
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _WORD = re.compile(r"[a-z]{8,}")

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
-from lark import Lark, Tree
-from lark import Token as LarkToken
-from lark.lexer import Lexer
+from lark import Tree
 
-from pet2rep_eval.resources import read_text
+from pet2rep_eval.parsing.lexing import parser
 
 ELEMENTS = frozenset("SIDE SITE REGION HILUM PART PLACE NODE LESION CENTER".split())
 """Kinds that a group is made of."""
@@ -30,28 +27,10 @@ class Chunk:
     end: int
 
 
-class _KindLexer(Lexer):
-    """Feeds kinds that are tokens already."""
-
-    def __init__(self, conf: object) -> None:
-        pass
-
-    def lex(self, lexer_state: Any, parser_state: Any = None) -> Iterator[LarkToken]:
-        for index, kind in enumerate(lexer_state):
-            yield LarkToken(kind, str(index), start_pos=index, end_pos=index + 1)
-
-
-@lru_cache(maxsize=1)
-def _parser() -> Lark:
-    return Lark(
-        read_text("grammars", "clause.lark"), parser="lalr", lexer=_KindLexer, propagate_positions=True
-    )
-
-
 @lru_cache(maxsize=1)
 def _classes() -> dict[str, str]:
     """Every terminal of the grammar → one that stands for all that the grammar treats alike; none for a word."""
-    classes = {s.name: "" for rule in _parser().rules for s in rule.expansion if s.is_term}
+    classes = {s.name: "" for rule in parser().rules for s in rule.expansion if s.is_term}
     classes |= {"LIST": "LIST", "COORD": "COORD"}
     return classes | dict.fromkeys(ELEMENTS, "SITE") | dict.fromkeys(TERMS, "CUE")
 
@@ -59,7 +38,7 @@ def _classes() -> dict[str, str]:
 @lru_cache(maxsize=8192)
 def _stretch(kinds: tuple[str, ...]) -> tuple[tuple[str, int, int], ...]:
     """Rule and range of the chunks of a stretch without single words."""
-    tree = _parser().parse(kinds)
+    tree = parser().parse(kinds)
     return tuple(
         (str(child.data), child.meta.start_pos, child.meta.end_pos)
         for child in tree.children

@@ -52,4 +52,4 @@ bench: compiled
 	PYTHONPATH=build/compiled:. $(BIN)/python -P -m benchmarks parsing --output benchmarks-compiled.json
 
 clean:
-	rm -rf $(VENV) demo-results
+	rm -rf $(VENV) demo-results build

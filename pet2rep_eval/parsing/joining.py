@@ -82,7 +82,7 @@ def _bare(clause: Clause) -> bool:
     return any(t.kind in ("SITE", "REGION", "HILUM", "NODE") for t in tokens)
 
 
-_SAYS = frozenset("CUE HOT HYPO VOID EVEN COLD UP DOWN PHYS ABN NEG".split())
+_SAYS = frozenset("CUE HOT HYPO VOID EVEN COLD UP DOWN PHYS ABN NEG URINE RESOLVED VERDICT".split())
 
 
 def _says(clause: Clause) -> bool:
@@ -98,27 +98,7 @@ def _open_list(clause: Clause) -> bool:
     last = next((t for t in reversed(clause.tokens) if not (t.paren and t.kind in _VALUES)), clause.tokens[0])
     if last.kind not in ELEMENTS:
         return False
-    says = [
-        i
-        for i, t in enumerate(clause.tokens)
-        if t.kind
-        in (
-            "CUE",
-            "HOT",
-            "HYPO",
-            "VOID",
-            "EVEN",
-            "COLD",
-            "UP",
-            "DOWN",
-            "PHYS",
-            "ABN",
-            "NEG",
-            "URINE",
-            "RESOLVED",
-            "VERDICT",
-        )
-    ]
+    says = [i for i, t in enumerate(clause.tokens) if t.kind in _SAYS]
     names = [i for i, t in enumerate(clause.tokens) if t.kind in ("SITE", "REGION", "HILUM", "NODE")]
     return bool(says and names) and says[-1] < names[-1]
 

@@ -28,10 +28,12 @@ _ROW = re.compile(
     r"(?:$|[。;!?\u3400-\u9fff])"
 )
 """A name, and behind it nothing but figures."""
-_SCORE = re.compile(
-    r"(?<=[(:\-,] )d[1-5](?=\s*(?:$|[).,;\n]|\s[a-z]+:))|(?<=\()d[1-5](?=\))|(?<=[:\-,] )d[1-5](?=\s[a-z ]{3,30}:)"
-)
-"""A Deauville score by its letter: "L inguinal: D2", "SUVmax 11.8 (D5)"."""
+_SCORE = re.compile(r"d[1-5](?![a-z0-9/])(?=\s*(?:$|[).,;\n]|[a-z ]{3,30}:))")
+_OF_VALUE = re.compile(r"suv[^;\n]{0,30}(?:\(|[,.-] )$")
+_OF_FIGURE = re.compile(r"\d - $")
+_OF_SITE = re.compile(r"(?<!spine)(?<!vertebra)(?<!vertebrae)(?<!bone)(?<!bones): $")
+_LYMPHOMA = re.compile(r"deauville|lymphoma|hodgkin")
+_GRADED = re.compile(r"suv|deauville|lymphoma|hodgkin")
 _LONGEST = 160
 """Characters of a row; what is longer is text."""
 
@@ -39,9 +41,9 @@ _LONGEST = 160
 def figures(normalised: Normalised) -> Iterator[tuple[int, int, str]]:
     """Figures of such rows: start, end, and ``suv`` or ``deauville``."""
     text = normalised.text
-    if len(text.encode("utf-8", "replace")) > 2 * len(text) or not _SCALE.search(text):
+    if len(text.encode("utf-8", "replace")) > 2 * len(text) or not _GRADED.search(text):
         return  # Chinese, where no such table was ever seen
-    yield from ((m.start(), m.end(), "deauville") for m in _SCORE.finditer(text))
+    yield from ((start, end, "deauville") for start, end in _scores(text))
     lines = sorted({0, *normalised.breaks, *normalised.paragraphs, len(text)})
     scales: list[str] = []
     for start, end in itertools.pairwise(lines):
@@ -61,6 +63,29 @@ def figures(normalised: Normalised) -> Iterator[tuple[int, int, str]]:
         elif scales and len(line) <= _LONGEST and _ROW.match(line.strip()):
             for scale, match in zip(scales, _FIGURE.finditer(line), strict=False):
                 yield start + match.start(), start + match.end(), scale
+
+
+def _scores(text: str) -> Iterator[tuple[int, int]]:
+    """Deauville scores by their letter: "SUVmax 11.8 (D5)", of a lymphoma "L inguinal: D2"; else D5 is a vertebra."""
+    found = [(m, _closed(text, m.start(), m.end())) for m in _SCORE.finditer(text)]
+    sure = {m.start() for m, closed in found if _is_graded(text, m.start(), closed)}
+    lymphoma = bool(sure) or _LYMPHOMA.search(text) is not None
+    for match, closed in found:
+        start = match.start()
+        low = max(0, start - 40)
+        of_it = closed or _OF_VALUE.search(text, low, start) or _OF_SITE.search(text, low, start)
+        if start in sure or (lymphoma and of_it):
+            yield start, match.end()
+
+
+def _closed(text: str, start: int, end: int) -> bool:
+    return text[start - 1 : start] == "(" and text[end : end + 1] == ")"
+
+
+def _is_graded(text: str, start: int, closed: bool) -> bool:
+    """It stands in parentheses behind an SUV, or with a dash behind figures: no vertebra does."""
+    low = max(0, start - 40)
+    return bool((closed and _OF_VALUE.search(text, low, start)) or _OF_FIGURE.search(text, low, start))
 
 
 def _scales(head: str) -> list[str]:

@@ -123,6 +123,14 @@ class Comparisons(Directions):
         if (state is NORMAL or pool) and self.out.verdicts:
             self.out.verdicts[-1].spread = True  # a word for the state itself says more
 
+    def on_down(self, i: int, token: Token) -> None:
+        at = i - 2 if i > 1 and self.tokens[i - 1].kind == "DEG" else i - 1
+        changed = at >= 0 and self.tokens[at].concept.perfect and token.start - self.tokens[at].end > 1
+        if changed and self._next_kind(i) != "CUE":
+            self._changed(DECREASED, i)  # "has markedly decreased"
+            return
+        super().on_down(i, token)
+
     def on_change(self, i: int, token: Token) -> None:
         if token.concept.state is DECREASED and self._next_kind(i) == "CUE" and not self.out.cue:
             self.on_down(i, token)  # "the rest of the gland has reduced activity"

@@ -211,15 +211,7 @@ class Directions(Targets):
         self._towards(i, token)
 
     def on_down(self, i: int, token: Token) -> None:
-        at = i - 2 if i > 1 and self.tokens[i - 1].kind == "DEG" else i - 1
-        changed = at >= 0 and self.tokens[at].concept.perfect and token.start - self.tokens[at].end > 1
-        if changed and self._next_kind(i) != "CUE":
-            self._changed(DECREASED, i)  # "has markedly decreased"
-            return
         self._towards(i, token)
-
-    def _changed(self, direction: UptakeState | None, i: int) -> None:
-        raise NotImplementedError
 
     def on_cold(self, i: int, token: Token) -> None:
         self._towards(i, token)

@@ -28,7 +28,7 @@ _ROW = re.compile(
     r"(?:$|[。;!?\u3400-\u9fff])"
 )
 """A name, and behind it nothing but figures."""
-_SCORE = re.compile(r"d[1-5](?![a-z0-9/])(?=\s*(?:$|[).,;\n]|[a-z ]{3,30}:))")
+_SCORE = re.compile(r"d[1-5](?![a-z0-9/])(?=\s*(?:$|[).,;!?。\n]|[a-z ]{3,30}:))")
 _OF_VALUE = re.compile(r"suv[^;\n]{0,30}(?:\(|[,.-] )$")
 _OF_FIGURE = re.compile(r"\d - $")
 _OF_SITE = re.compile(r"(?<!spine)(?<!vertebra)(?<!vertebrae)(?<!bone)(?<!bones): $")

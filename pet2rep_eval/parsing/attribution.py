@@ -66,18 +66,22 @@ class Reader:
         """What a line that ends in a colon says of the list below it."""
         self.sentence = self.sentence_from = 0
         """Number of the sentence, and where it begins."""
+        self.persisting: list[Draft] = []
+        """What the sentence before said of an earlier study only: this one may say that it has gone."""
         self.earlier: list[tuple[Draft, Verdict, tuple[int, int]]] = []
         """What the sentence says of an earlier study, in case it says nothing of the present one."""
         self.clause: ReadClause | None = None
 
     def _settle_earlier(self) -> None:
         """An uptake seen earlier, of which the sentence says nothing new, persists."""
+        self.persisting = []
         for draft, verdict, span in self.earlier:
             newer = any(
                 d.key == draft.key and d.state is not None and d.order > draft.order for d in self.drafts[-6:]
             )
             if draft.state is None and not self.change and not newer:
                 draft.state, draft.uptake, draft.rule = verdict.state, span, "seen earlier"
+                self.persisting.append(draft)
         self.earlier = []
 
     def finish(self) -> None:
@@ -90,11 +94,12 @@ class Reader:
         """Reads the next clause."""
         self.steps += len(clause.tokens)
         if clause.first:
-            self._settle_earlier()
+            if not clause.soft:
+                self._settle_earlier()
             self.sentence += 1
             self.sentence_from = clause.start
             if not clause.soft:
-                self.sentence_cue = False
+                self.sentence_cue = bool(self.persisting)
             self.inherits_cue = False
             self.lesion_topic, self.largest = [], None
             self.contrast = False
@@ -245,12 +250,15 @@ class Reader:
         kinds = [t.kind for t in tokens]
         self.heading_lesion = "LESION" in kinds
         self.nodes_named = "NODE" in kinds and "SITE" not in kinds and "REGION" not in kinds
-        self.field = frozenset()
+        above, self.field = self.field, frozenset()
         if not any(k in ELEMENTS for k in kinds):
             # a heading that names nothing known: what follows is not about what stood before
             self.topic, self.blocked = [], not self.region
             return
-        groups = [read_group(tokens, c) for c in chunks(kinds) if c.rule == "group"]
+        groups = [read_group(tokens, c, above) for c in chunks(kinds) if c.rule == "group"]
+        if groups and all(g.part and not g.mentions for g in groups):
+            self.field, self.topic, self.blocked = above, self.field_topic, False
+            return  # "Pancreas", and "Head:" below it
         finish_groups(groups, tokens)
         mentions = [m for g in groups for m in g.mentions if m.keys]
         if not mentions and any(g.node for g in groups):
@@ -427,6 +435,9 @@ class Reader:
                 if (key, side) in done:
                     mention.drafts[key] = done[key, side]
                     continue
+                for said in self.persisting:
+                    if said.key == key and said.side in (None, side) and rule != "remainder":
+                        said.state, said.rule = None, "described"  # "Baseline showed avid nodes. Now they are gone."
                 draft = mention.drafts.get(key)
                 scored = tokens[verdict.first].kind == "VERDICT" or (
                     not verdict.activity and not read.kinds.isdisjoint(("BELOW", "EQUAL", "ABOVE"))

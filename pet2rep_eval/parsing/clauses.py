@@ -14,7 +14,7 @@ from pet2rep_eval.parsing.tokens import Token
 
 def _names_field(token: Token, normalised: Normalised) -> bool:
     """A name and a colon: a field of a form begins."""
-    if token.kind not in ("SITE", "REGION", "HILUM", "SIDE"):
+    if token.kind not in ("SITE", "REGION", "HILUM", "SIDE", "PART"):
         return False
     colon = normalised.text.find(":", token.start, token.start + 16)
     return colon >= 0 and not any(x in normalised.text[token.start : colon] for x in "。,;.")

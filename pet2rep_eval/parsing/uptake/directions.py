@@ -12,6 +12,10 @@ _DIRECT = {"HOT": INCREASED, "HYPO": DECREASED, "VOID": ABSENT}
 _TRACER_WORDS = ("放射性", "fdg", "示踪", "显像", "代谢", "metabol", "avid")
 
 
+_SAYING = frozenset({"CUE", "HOT"})
+_SIGNED = _SAYING | {"SITE", "NODE"}
+
+
 class Directions(Targets):
     """Increased, decreased, absent, normal: of what?"""
 
@@ -246,8 +250,9 @@ class Directions(Targets):
             and any(t.kind in ("DOWN", "UP", "COLD") for t in self.tokens[i + 1 :])
         ):
             return  # 正常肾实质显影稀疏
-        if token.concept.weak and self.tokens[i - 1].kind not in ("CUE", "HOT"):
-            return  # "effusion (-)"
+        before = self.tokens[i - 1].kind if i else ""
+        if token.concept.weak and before not in (_SIGNED if self.form else _SAYING):
+            return  # "effusion (-)", but of a form "L3 (+), sternum (-)"
         state = token.concept.state or _DIRECTION[token.kind]
         negated = self._negated()
         degree = self._degree_for(i)

@@ -66,6 +66,10 @@ class Reader:
         """What a line that ends in a colon says of the list below it."""
         self.sentence = self.sentence_from = 0
         """Number of the sentence, and where it begins."""
+        self.spoken: list[Mention] = []
+        """All places that the sentence has named."""
+        self.disease: list[Mention] = []
+        """The organ of the disease that the sentence begins with (食管癌放疗后): what a lesion or a part without a name is of."""
         self.persisting: list[Draft] = []
         """What the sentence before said of an earlier study only: this one may say that it has gone."""
         self.earlier: list[tuple[Draft, Verdict, tuple[int, int]]] = []
@@ -102,6 +106,7 @@ class Reader:
                 self.sentence_cue = bool(self.persisting)
             self.inherits_cue = False
             self.lesion_topic, self.largest = [], None
+            self.spoken = []
             self.contrast = False
             if not self.after_heading:
                 self.form = False
@@ -119,6 +124,7 @@ class Reader:
         if clause.paragraph and read.named:
             self.field = frozenset()  # a line of its own, not of the heading above
         self.clause = read
+        self._recall_disease(read)
         for name, rule in self.rules_for(read.kinds):
             self.steps += 1
             if rule(self, read):
@@ -142,6 +148,20 @@ class Reader:
         self.sentence_cue = self.sentence_cue or read.reading.cue or "SUV" in read.kinds
         self.change = self.change or read.reading.change
         self.contrast = self.contrast or read.reading.contrast
+
+    def _recall_disease(self, read: ReadClause) -> None:
+        """食管癌放疗后，病变段管壁增厚: the part is of the organ that the disease is of."""
+        tokens = read.clause.tokens
+        if read.named or (read.clause.first and not read.clause.soft and "DISEASE" not in read.kinds):
+            self.disease = []
+        elif "DISEASE" in read.kinds and read.clause.first and tokens[0].kind == "DISEASE":
+            organs = tokens[0].concept.organs
+            self.disease = [Mention(organs, (), None, tokens[0].start, tokens[0].end, 0, 0)]
+        elif self.disease and any((g.part or g.lesion) and not g.mentions for g in read.groups):
+            group = next(g for g in read.groups if (g.part or g.lesion) and not g.mentions)
+            if not any(t.kind == "NEG" for t in tokens[: group.first]):
+                self.set_topic(self.disease, read)
+                self.disease = []
 
     def _called_grave(self, read: ReadClause) -> None:
         """ "Uptake in the atrial wall, concerning for a metastasis": more than what the organ normally shows."""
@@ -311,6 +331,7 @@ class Reader:
 
     def set_topic(self, mentions: list[Mention], read: ReadClause) -> None:
         self.topic = mentions
+        self.spoken += [m for m in mentions if all(m is not s for s in self.spoken)]
         if read.lesion:
             self.lesion_topic = mentions
         self.topic_lesion = read.lesion or read.finding

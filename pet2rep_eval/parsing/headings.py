@@ -26,6 +26,8 @@ class Heading:
 _NUMBERING = re.compile(
     r"^[\s(]*(?:(?:\d{1,2}|[一二三四五六七八九十]{1,2}|[ivx]{1,4}|[a-e])[.、):)\s]+)?[-*#>\s]*"
 )
+_REMARK = re.compile(r"\([^()]{1,40}\)[\s:]*$")
+"""检查描述(与前次对比)"""
 _SCRIPTS = re.compile(r"[\u3400-\u9fff]+|[a-z0-9/&' -]*[a-z0-9]")
 
 
@@ -51,7 +53,7 @@ def find_headings(normalised: Normalised) -> list[Heading]:
     ends = [*starts[1:], len(text)]
     for start, end in zip(starts, ends, strict=True):
         line = text[start : min(end, start + 60)]
-        name = _NUMBERING.sub("", line).strip(" :.-\n")
+        name = _REMARK.sub("", _NUMBERING.sub("", line)).strip(" :.-\n")
         section = _section_of(name)
         if section and len(text[start:end].strip()) <= 60:
             at = start + line.find(name)

@@ -33,7 +33,7 @@ _ARROW = rf"{_NUMBER}\s?(?:-{{0,2}}>|=>|[→⟶➔➜])\s?{_NUMBER}"
 SUV = (
     rf"{_NAME}(?:{_MOVED}{_CHANGED}|{_BETWEEN}{_ARROW})|{_CHANGED}|"
     rf"{_NAME}(?:/(?:suv)?(?:avg|mean|peak))?(?:{_BETWEEN}[(<>≤≥]{{0,2}}\s?{_RANGE}(?![\d]|\s?(?:c?m\b(?!:)|mm|毫米|厘米|%|hu|年|月|h\b|min|岁|个|枚))"
-    rf"(?:\s?(?:,|、|和|及|/|and|&)\s?(?!\d{1, 2}\)\s?[a-z\u3400-\u9fff])(?:suv\s?(?:max|mean|peak|avg)?\s?)?{_RANGE}(?![\d.]|\s?(?:x|\*|×|c?m\b|mm|个|枚|年|月|小时|分)|[.]?\d)){{0,6}})?"
+    rf"(?:\s?(?:,|、|和|及|/|and|&)\s?(?!\d{1, 2}\)\s?[a-z\u3400-\u9fff])(?:suv\s?(?:max|mean|peak|avg)?\s?)?{_RANGE}(?![\d.]|\s?(?:x|\*|×|c?m\b|mm|个|枚|年|月|小时|分|h\b|hours?)|[.]?\d)){{0,6}})?"
     rf"|放射性指数(?:约为|约|为|:)?\s?{_RANGE}"
 )
 _UNIT = r"(?:cm|mm|厘米|毫米|公分|centimeters?|centimetres?|millimeters?|millimetres?)"

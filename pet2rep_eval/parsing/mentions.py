@@ -237,6 +237,7 @@ class _GroupReader:
             if (
                 last.organs
                 and last.organs == concept.organs
+                and not last.place
                 and not (self.side and last.side and self.side != last.side)
             ):
                 last.last, last.end = i, token.end
@@ -362,6 +363,7 @@ class _GroupReader:
             "SIDE",
             "LESION",
         )
+        adjacent = adjacent or (i > self.chunk.start and self.tokens[i - 1].text == "部")  # 小肠系膜根部淋巴结
         for mention in list(self.run):
             named = adjacent and (mention is self.run[-1] or not (token.chinese or stations))
             if (

@@ -181,6 +181,19 @@ def _uncertain(reader: Reader, read: ReadClause) -> bool:
     return True
 
 
+def _one_of_them(reader: Reader, read: ReadClause) -> bool:
+    """腹主动脉旁见淋巴结,其中L3水平一枚代谢增高: the place says which of the nodes."""
+    return (
+        read.clause.chinese
+        and not read.clause.first
+        and bool(reader.topic)
+        and _about_nodes(reader.topic)
+        and not read.lesion
+        and not read.finding
+        and any(t.text in ("水平", "层面") for t in read.clause.tokens)
+    )
+
+
 def _about_nodes(topic: list[Mention]) -> bool:
     sites = load_lexicon().sites
     return all(m.node or (bool(m.organs) and all(sites[o].station for o in m.organs)) for m in topic)
@@ -190,7 +203,7 @@ def _carry(reader: Reader, read: ReadClause) -> bool:
     """A verdict in a clause without a place of its own: the topic, or the region of the heading."""
     if read.named or not read.verdicts:
         return False
-    if read.places and not (reader.form and reader.sentence_start and reader.topic):
+    if read.places and not (reader.form and reader.sentence_start and reader.topic) and not _one_of_them(reader, read):
         reader.blocked = True
         reader.topic = []
         reader.unattributed.append((read.clause.start, read.clause.end))
@@ -221,7 +234,7 @@ def _carry(reader: Reader, read: ReadClause) -> bool:
         reader.unattributed.append((read.clause.start, read.clause.end))
         return True  # nodes of no known station are not about the organ before
     if reader.topic and not reader.blocked:
-        mentions = carried(reader, read)
+        mentions = _all_of_them(reader, read) or carried(reader, read)
         if (
             reader.largest is not None
             and any(t.kind == "CENTER" or t.text == "内" for t in read.clause.tokens)
@@ -265,6 +278,18 @@ def _carry(reader: Reader, read: ReadClause) -> bool:
         return True
     reader.unattributed.append((read.clause.start, read.clause.end))
     return True
+
+
+def _all_of_them(reader: Reader, read: ReadClause) -> list[Mention]:
+    """What 以上脏器…均 speaks of: all that the sentence named, of a form all that the field names."""
+    every = [t for t in read.clause.tokens if t.concept.every]
+    if any(t.kind == "VERB" for t in every):
+        return [m for m in reader.spoken if m.organs]
+    named = {o for m in reader.topic for o in m.organs}
+    denied = read.clause.chinese and read.clause.tokens[0].kind == "CUE" and all(v.negated for v in read.verdicts)
+    if (every or denied) and read.clause.first and reader.field and named < reader.field:
+        return reader.field_topic  # 肝/胆/胰/脾:脂肪肝;代谢均未见异常
+    return []
 
 
 def _other_side(topic: list[Mention], named: list[Mention]) -> bool:

@@ -116,6 +116,8 @@ class _Vocabulary:
     chinese: list[bool]
     edges: list[tuple[bool, bool] | None]
     """Whether the first and the last character are of an ASCII word; None where neither is."""
+    comparing: list[bool]
+    """Words that compare, behind which the date of an earlier study may stand."""
     unsettled: list[bool]
     """What only looks like a word in some places, see :func:`_settle`."""
     size: int
@@ -137,6 +139,7 @@ def _vocabulary() -> _Vocabulary:
         [c.kind for c in concepts],
         [_HAN.search(w) is not None for w in words],
         [e if e[0] or e[1] else None for e in edges],
+        [c.kind == "AGAINST" or (c.kind == "JOIN" and _HAN.search(w) is not None) for w, c in phrases.items()],
         [
             c.kind == "IGNORE" or w in _LOCATING or (len(w) == 1 and c.kind in _SHORT_KINDS)
             for w, c in phrases.items()
@@ -289,7 +292,7 @@ def tokenise(normalised: Normalised) -> list[Token]:
     text = normalised.text
     vocabulary = _vocabulary()
     words, concepts, kinds = vocabulary.words, vocabulary.concepts, vocabulary.kinds
-    chinese, unsettled = vocabulary.chinese, vocabulary.unsettled
+    chinese, unsettled, comparing = vocabulary.chinese, vocabulary.unsettled, vocabulary.comparing
     size = len(text)
     tokens: list[Token] = []
     append = tokens.append
@@ -357,6 +360,10 @@ def tokenise(normalised: Normalised) -> list[Token]:
             gaps.append((position, start))
         if unsettled[index]:
             doubtful.append(len(tokens))
+        elif comparing[index] and (until_date := _dated(text, end, concepts[index])):
+            append(Token("CHANGE", bare["CHANGE"], start, until_date, "to a date", chinese[index], paren, "(date" if paren else "date"))
+            position = until_date
+            continue
         append(
             Token(
                 kinds[index],
@@ -379,6 +386,23 @@ def tokenise(normalised: Normalised) -> list[Token]:
     return _settle(tokens, doubtful) if doubtful else tokens
 
 
+_MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+_DATE = (
+    r"(?:\d{4}[-/.年]\s?\d{1,2}(?:[-/.月]\s?\d{1,2}日?|月份?)?|\d{1,2}月\d{1,2}日"
+    rf"|\d{{1,2}}[-/.]\d{{1,2}}[-/.](?:\d{{4}}|\d\d)|(?:\d{{1,2}}(?:st|nd|rd|th)? )?{_MONTH}\.? (?:\d{{1,2}},? )?\d{{4}})"
+)
+_DATED = re.compile(
+    r"\s?(?:本院|我院|外院)?\(?(?:(?:the|that|an?|on|from|of|dated|prior|previous|scan|exam|examination|study|pet/ct|pet-ct|pet|ct|imaging"
+    rf"|performed) ){{0,6}}{_DATE}(?![\d.])\)?\s?(?:的?(?:前次|老|旧)?(?:pet[/-]?ct)?(?:前?片|显像|检查|图像)?(?P<compared>相比较?|比较|对比|对照)?)"
+)
+
+
+def _dated(text: str, end: int, concept: Concept) -> int:
+    """Where the date ends that stands behind a word that compares: 较2023年10月片, "compared with 12/3/2023"."""
+    match = _DATED.match(text, end)
+    return match.end() if match and (concept.kind == "AGAINST" or match["compared"]) else 0
+
+
 def _of_neck(tokens: list[Token]) -> bool:
     """Whether numbered stations that come next are levels of the neck: 颈部2区, 颈部淋巴结(2、3区)."""
     for token in reversed(tokens[-3:]):
@@ -387,7 +411,7 @@ def _of_neck(tokens: list[Token]) -> bool:
     return False
 
 
-_BARE = {k: Concept(k.lower(), k) for k in ("SUV", "SIZE", "STOP", "COMMA", "COLON", "DASH", "OPEN", "CLOSE")}
+_BARE = {k: Concept(k.lower(), k) for k in ("SUV", "SIZE", "STOP", "COMMA", "COLON", "DASH", "OPEN", "CLOSE", "CHANGE")}
 
 
 def _misspelt(gaps: list[tuple[int, int]], text: str) -> list[Token]:

@@ -11,6 +11,9 @@ _BETWEEN = frozenset("DEG ABN FOCAL DIFFUSE SIDE SITE PART NODE LESION".split())
 """Kinds that may stand between "resolution of" and the word for uptake."""
 
 
+_UNCOMPLETED = frozenset("ABN HOT CUE DEG FOCAL UP DIFFUSE".split())
+
+
 class Comparisons(Directions):
     """Lower than the liver, less than before, resolved."""
 
@@ -164,7 +167,11 @@ class Comparisons(Directions):
         if self._next_kind(i) not in ("FINDING", "STRUCT", "SIZE"):
             if self.open is not None and (
                 any(t.kind in ("SUV", "COMMA") for t in self.tokens[self.open.last : i])
-                or (token.paren and not self.tokens[self.open.last].paren and not token.chinese)
+                or (
+                    token.paren
+                    and not self.tokens[self.open.last].paren
+                    and (not token.chinese or self._next_kind(i) == "SUV")
+                )
             ):
                 self._finish_open()  # "uptake in the thyroid (SUV 9.1, previously 8.7)"
             elif (
@@ -189,6 +196,10 @@ class Comparisons(Directions):
             self.no_new = True  # "no new lesion" states nothing
 
     def on_resolved(self, i: int, token: Token) -> None:
+        if token.concept.before and self._next_kind(i) in _UNCOMPLETED:
+            self.out.resolved, self.prior = True, False
+            self.neg, self.neg_used = i, False  # 原病灶处未再见异常浓聚
+            return
         if i and self.tokens[i - 1].kind == "NEG" and not token.chinese:
             return  # "has not resolved"
         if token.text.startswith("未") and not (self.prior or self.change or self.out.verdicts):

@@ -334,6 +334,10 @@ class Directions(Targets):
             return
         self.pending = (state, i, negated, degree, self.physiological)
 
+    def _states(self, noun: int, i: int) -> bool:
+        """浓聚如常, 浓聚属正常分布: nothing but a copula between."""
+        return i == noun + 1 or (i == noun + 2 and self.tokens[i - 1].concept.copula)
+
     def _conclude(self, state: UptakeState, i: int, negated: bool, degree: str | None) -> None:
         """A direction has found its word for uptake."""
         verdicts = self.out.verdicts
@@ -371,7 +375,7 @@ class Directions(Targets):
             and verdicts[-1].last >= opened.last
             and i - verdicts[-1].last <= 5
             and not any(
-                t.kind in ("JOIN", "COMMA", "BUT", "VERB", "NEG")
+                t.kind in ("JOIN", "COMMA", "BUT", "NEG") or (t.kind == "VERB" and not (t.chinese and t.concept.copula))
                 for t in self.tokens[verdicts[-1].last + 1 : i]
             )
             and verdicts[-1].last >= opened.first
@@ -382,7 +386,7 @@ class Directions(Targets):
             last.degree = last.degree or degree
             if not last.negated and state in (DECREASED, ABSENT) and self.tokens[opened.last].kind == "HOT":
                 last.state = INCREASED if self.change else state
-            elif state is NORMAL and i == opened.last + 1 and self.tokens[i].chinese:
+            elif state is NORMAL and self._states(opened.last, i) and self.tokens[i].chinese:
                 last.state, last.degree = NORMAL, None  # 浓聚如常
         else:
             self._emit(state, first, i, negated, degree=degree, physiological=self.physiological)

@@ -201,6 +201,11 @@ class Modifiers(Comparisons):
         self.on_uneven(i, token)
 
     def on_sym(self, i: int, token: Token) -> None:
+        if token.text == "一致":
+            target = self._target_before(i)
+            if target is not None and (target != "side" or self.out.cue):
+                self._compare("equal", i)  # 与周围皮层代谢一致, but not 范围与放疗野一致
+                return
         if self._spread_of_hot(i, token):
             return
         if self.open is not None and not self.open.used and "cue" in self.nouns:

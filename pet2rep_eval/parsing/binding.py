@@ -83,7 +83,7 @@ def bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention]
         if before and not chinese and any(t.kind == "NEG" for t in tokens[: before[0].first]):
             inner = before + inner  # "neither the valves nor the great vessels"
         return inner + (list(after) if joint == "list" else []), "inside"
-    if before and not chinese and joint == "in" and before[-1].last == verdict.first - 1:
+    if after and before and not chinese and joint == "in" and before[-1].last == verdict.first - 1:
         for mention in after:
             if mention.organs != before[-1].organs:
                 mention.place = mention.aside = True

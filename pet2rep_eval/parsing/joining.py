@@ -120,8 +120,10 @@ def merged(clauses: list[Clause]) -> list[Clause]:
             and out
             and not out[-1].heading
             and not clause.chinese
-            and _goes_on(clause)
-            and _open_list(out[-1])
+            and (
+                (_goes_on(clause) and _open_list(out[-1]))
+                or (_locates(clause) and _announces(out[-1], out) and out[-1].tokens[-1].kind not in ELEMENTS)
+            )
         ):
             _append(out[-1], clause)
         elif _bare(clause):
@@ -251,6 +253,7 @@ def _completes(clause: Clause, head: Clause, waiting: list[Clause]) -> bool:
     return (
         "CUE" in said
         and "IN" in said
+        and "VERB" not in said
         and not said & _VERDICTS
         and head.tokens[-1].kind in ELEMENTS
         and verb > 0
@@ -342,6 +345,12 @@ def _goes_on(clause: Clause) -> bool:
         and not _says(clause)
         and not {"SIZE", "SUV", "FINDING", "STRUCT", "LOCATED"} & set(kinds)
     )
+
+
+def _locates(clause: Clause) -> bool:
+    """ "A hypermetabolic rim, corresponding to a mass in the left lung": it says where, and nothing of its own."""
+    kinds = [t.kind for t in clause.tokens]
+    return kinds[0] == "IN" and not _says(clause) and "SITE" in kinds and "NEG" not in kinds and "VERB" not in kinds
 
 
 def _append(head: Clause, tail: Clause) -> None:

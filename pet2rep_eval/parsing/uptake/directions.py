@@ -253,6 +253,9 @@ class Directions(Targets):
         before = self.tokens[i - 1].kind if i else ""
         if token.concept.weak and before not in (_SIGNED if self.form else _SAYING):
             return  # "effusion (-)", but of a form "L3 (+), sternum (-)"
+        if token.kind == "UP" and not token.chinese and self._next_kind(i) in ("DOWN", "COLD", "HYPO", "VOID"):
+            self.degree, self.degree_at = "marked", i
+            return  # "strongly decreased"
         state = token.concept.state or _DIRECTION[token.kind]
         negated = self._negated()
         degree = self._degree_for(i)

@@ -21,7 +21,7 @@ class Targets(Stretch):
         """What lesions elsewhere are compared with: to be colder than it is no defect."""
         organs = frozenset(token.concept.organs)
         if token.kind == "REF":
-            return True
+            return not ("liver" in self.about and any(w in token.text for w in ("liver", "hepat", "肝")))
         return not _REFERENCE_ORGANS.isdisjoint(organs) and self.about.isdisjoint(organs)
 
     def _target(self, i: int) -> str | None:

@@ -17,6 +17,7 @@ from pet2rep_eval.parsing.locating import mark_places
 from pet2rep_eval.parsing.measuring import is_quoted, measured
 from pet2rep_eval.parsing.mentions import Group, Mention, finish_groups, read_group
 from pet2rep_eval.parsing.remembered import known
+from pet2rep_eval.parsing.tokens import Token
 from pet2rep_eval.parsing.uptake import Verdict
 from pet2rep_eval.records import UptakeState
 
@@ -180,7 +181,7 @@ class Reader:
         alone = known(
             tokens,
             (
-                self.inherits_cue and goes_on,
+                self.inherits_cue and goes_on and _leads_on(tokens) and not any(d.state is NORMAL for d in self.last),
                 self.sentence_cue,
                 (self.change or bool(self.earlier)) and goes_on,
                 self.form and clause.section != "structure",
@@ -547,6 +548,11 @@ _REGION_NODES = {
     "head_neck": ("cervical_lymph_nodes",), "chest": ("mediastinal_hilar_lymph_nodes",),
     "abdomen": ("abdominal_lymph_nodes",), "pelvis": ("pelvic_lymph_nodes",),
 }  # fmt: skip
+
+
+def _leads_on(tokens: Sequence[Token]) -> bool:
+    """ "Asymmetric uptake, higher in the right tonsil": the direction is of the uptake named before."""
+    return len(tokens) > 2 and not tokens[0].chinese and tokens[0].kind == "UP" and tokens[1].kind == "IN"
 
 
 def common_sides(mentions: Sequence[Mention]) -> dict[str, str | None]:

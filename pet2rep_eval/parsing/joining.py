@@ -87,7 +87,7 @@ _SAYS = frozenset("CUE HOT HYPO VOID EVEN COLD UP DOWN PHYS ABN NEG URINE RESOLV
 
 def _says(clause: Clause) -> bool:
     return any(
-        t.kind in ("HOT", "HYPO", "VOID", "EVEN", "COLD", "UP", "DOWN", "PHYS", "URINE")
+        t.kind in ("HOT", "HYPO", "VOID", "EVEN", "COLD", "UP", "DOWN", "PHYS", "URINE", "VERDICT")
         or (t.kind == "CUE" and not t.concept.weak)
         for t in clause.tokens
     )
@@ -233,7 +233,28 @@ def _adjective_after(head: Clause, clause: Clause) -> bool:
     return clause.tokens[0].kind in _ATTRIBUTES and following in ("CUE", "HOT")
 
 
-_ADJECTIVES = (_cold_after, _adjective_after, _describes)
+def _attribute_before(head: Clause, clause: Clause) -> bool:
+    """ "next to an FDG-avid, thickened ileal loop": two adjectives of one noun."""
+    kinds = [t.kind for t in clause.tokens]
+    end = len(head.tokens) - 1
+    return (
+        not clause.chinese
+        and not clause.heading
+        and not head.heading
+        and not head.trailing
+        and head.tokens[end].kind == "HOT"
+        and not head.tokens[end].concept.noun
+        and end > 0
+        and head.tokens[end - 1].kind in ("PLACE", "IN", "OF", "JOIN", "VERB")
+        and not head.tokens[end - 1].concept.copula
+        and kinds[0] == "FINDING"
+        and len(kinds) > 1
+        and kinds[1] in ("SITE", "SIDE", "NODE", "LESION")
+        and not _says(clause)
+    )
+
+
+_ADJECTIVES = (_cold_after, _adjective_after, _describes, _attribute_before)
 """Adjectives that a comma parts from the words before them."""
 
 

@@ -476,6 +476,16 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
         for mention in regional:
             if mention.last < fluid:
                 _to_fluid(mention)
+    for group in groups:
+        if (
+            group.lesion
+            and group.first
+            and tokens[group.first - 1].text == "from"
+            and any(later.mentions for later in groups if later.first > group.last)
+            and tokens[0].kind == "LESION"
+        ):
+            for mention in group.mentions:
+                mention.place = mention.aside = True  # "metastases from rectal carcinoma in the liver"
     pairs = list(itertools.pairwise(groups))
     for earlier, later in pairs:
         if len(earlier.mentions) == 1 and later.mentions:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pet2rep_eval.lexicon import load_lexicon
 from pet2rep_eval.parsing.attribution import Reader, extend
 from pet2rep_eval.parsing.binding import bound, current, next_name, with_regions
@@ -24,7 +26,7 @@ def stated(reader: Reader, read: ReadClause) -> bool:
     if not read.named or not read.verdicts:
         return False
     if _joins_subject(reader, read):
-        read.named = [*reader.topic, *read.named]
+        read.named = [*(replace(m, first=0, last=0) for m in reader.topic), *read.named]
     verdicts = current(read.verdicts, read)
     stated: list[Mention] = []
     shared: list[Mention] = []
@@ -109,7 +111,11 @@ def cold_core(read: ReadClause, verdicts: list[Verdict]) -> bool:
 def _joins_subject(reader: Reader, read: ReadClause) -> bool:
     """ "The spleen, 14 cm in length, and the liver were …": the subject of the verb began in a clause before."""
     tokens = read.clause.tokens
-    if read.clause.first or read.clause.chinese or tokens[0].kind != "JOIN" or not is_open(reader.topic):
+    if read.clause.first or read.clause.chinese or not is_open(reader.topic):
+        return False
+    if any(t.kind == "VERB" and t.concept.every for t in tokens[: read.verdicts[0].first]):
+        return True  # "metastases in the small bowel, the gallbladder and the spleen, each showing …"
+    if tokens[0].kind != "JOIN":
         return False
     verb = next((i for i, t in enumerate(tokens) if t.kind == "VERB"), -1)
     return (

@@ -28,6 +28,12 @@ _ROW = re.compile(
     r"(?:$|[。;!?\u3400-\u9fff])"
 )
 """A name, and behind it nothing but figures."""
+_PLACED = re.compile(
+    r"\bsuv ?(?:max|peak|mean)? (?:in|of|for|at) [^.;:\d()]{3,60}? (?:was|is|of|measured|measures|reached|at) (?P<first>\d{1,2}(?:\.\d{1,2})?)"
+    r"(?P<more>(?:,? (?:and )?(?:,? ?(?:that )?)(?:in|of|for|at) [^.;:,\d()]{3,60}? (?:was |of )?\d{1,2}(?:\.\d{1,2})?(?!\w|\.\d|%|\s?(?:mm|cm)))*)"
+)
+"""A value for each of several places: "SUVmax in the anal canal was 13.6, in the inguinal node 4.7"."""
+_VALUE = re.compile(r" (\d{1,2}(?:\.\d{1,2})?)(?=[,.;]|$| and )")
 _SCORE = re.compile(r"d[1-5](?![a-z0-9/])(?=\s*(?:$|[).,;!?。\n]|[a-z ]{3,30}:))")
 _OF_VALUE = re.compile(r"suv[^;\n]{0,30}(?:\(|[,.-] )$")
 _OF_FIGURE = re.compile(r"\d - $")
@@ -44,6 +50,9 @@ def figures(normalised: Normalised) -> Iterator[tuple[int, int, str]]:
     if len(text.encode("utf-8", "replace")) > 2 * len(text) or not _GRADED.search(text):
         return  # Chinese, where no such table was ever seen
     yield from ((start, end, "deauville") for start, end in _scores(text))
+    for match in _PLACED.finditer(text):
+        yield match.start("first"), match.end("first"), "suv"
+        yield from ((v.start(1), v.end(1), "suv") for v in _VALUE.finditer(text, match.start("more"), match.end("more")))
     lines = sorted({0, *normalised.breaks, *normalised.paragraphs, len(text)})
     scales: list[str] = []
     for start, end in itertools.pairwise(lines):

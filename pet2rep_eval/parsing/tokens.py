@@ -141,7 +141,7 @@ def _vocabulary() -> _Vocabulary:
         [e if e[0] or e[1] else None for e in edges],
         [c.kind == "AGAINST" or (c.kind == "JOIN" and _HAN.search(w) is not None) for w, c in phrases.items()],
         [
-            c.kind == "IGNORE" or w in _LOCATING or (len(w) == 1 and c.kind in _SHORT_KINDS)
+            c.kind in ("IGNORE", "DISEASE") or w in _LOCATING or w in _COMPOUND or (len(w) == 1 and c.kind in _SHORT_KINDS)
             for w, c in phrases.items()
         ],
         max(map(len, words)),
@@ -383,7 +383,7 @@ def tokenise(normalised: Normalised) -> list[Token]:
     if added:
         tokens = sorted([*tokens, *added], key=lambda t: t.start)
         doubtful = list(range(len(tokens)))
-    return _settle(tokens, doubtful) if doubtful else tokens
+    return _settle(tokens, doubtful, text) if doubtful else tokens
 
 
 _MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
@@ -434,19 +434,35 @@ _LEVELS = frozenset({"low", "high"})
 _NAMES = frozenset({"SITE", "REGION", "SIDE", "PART", "NODE", "HILUM"})
 
 
+_COMPOUND = frozenset("poor rich positive negative low high deficient active".split())
+"""Words that behind a hyphen speak of the word before it: "lipid-poor", "HPV-positive"."""
 _SHORT_KINDS = frozenset({"UP", "DOWN", "NEG", "SIDE", "PRIOR", "DEG", "PRESENT"})
 
 
-def _settle(tokens: list[Token], doubtful: list[int]) -> list[Token]:
+def _settle(tokens: list[Token], doubtful: list[int], text: str) -> list[Token]:
     """Drops what only looks like a word: phrases to ignore, and one-character Chinese words out of their place.
 
     *doubtful* are the indices of the tokens to look at.
     """
-    dropped = {i for i in doubtful if not _stands(tokens, i)}
+    dropped = {i for i in doubtful if not _stands(tokens, i, text)}
+    for i in doubtful:
+        if tokens[i].kind == "DISEASE" and _is_seen(tokens, i):
+            tokens[i].kind, tokens[i].sign = "SITE", f"{tokens[i].text} seen"
     return [t for i, t in enumerate(tokens) if i not in dropped] if dropped else tokens
 
 
-def _stands(tokens: list[Token], i: int) -> bool:
+def _is_seen(tokens: list[Token], i: int) -> bool:
+    """ "Nasopharyngeal carcinoma (SUVmax 13.1)", "a hypermetabolic lung cancer": the tumour itself, no history."""
+    token = tokens[i]
+    before = tokens[i - 1] if i else None
+    after = tokens[i + 1] if i + 1 < len(tokens) else None
+    return not token.chinese and (
+        (before is not None and before.kind == "HOT" and token.start - before.end <= 1)
+        or (after is not None and after.kind == "SUV" and after.paren and after.start - token.end <= 2)
+    )
+
+
+def _stands(tokens: list[Token], i: int, text: str) -> bool:
     """Whether a token stands where it is a word of its own."""
     token = tokens[i]
     if token.kind == "IGNORE":
@@ -460,6 +476,10 @@ def _stands(tokens: list[Token], i: int) -> bool:
         and not (token.text in _LEVELS and i + 2 < len(tokens) and tokens[i + 2].kind == "CUE")
     ):
         return False  # but "very low brain activity"
+    if token.text in _COMPOUND and text[max(0, token.start - 1) : token.start] == "-":
+        begin = token.start - 1
+        if text[begin - 1 : begin].isalnum() and not (i and tokens[i - 1].end == begin):
+            return False  # "lipid-poor", "HPV-positive": but "FDG-positive" is known
     if not token.chinese or token.end - token.start != 1 or token.kind not in _SHORT_KINDS:
         return True
     before = tokens[i - 1] if i else None

@@ -51,9 +51,16 @@ class Comparisons(Directions):
                     self.pending = None
                     self._conclude(self._compared("against", i, state, i), i, negated, degree)
 
+    def _leave_prior(self) -> None:
+        """ "The previously avid nodes were …": what stands before the noun alone was earlier."""
+        last = self.out.verdicts[-1] if self.out.verdicts else None
+        if self.prior and last is not None and last.prior and last.adjective and not self.tokens[last.last].chinese:
+            self.prior = False
+
     def _compare(self, kind: str, i: int) -> None:
         if self._next_kind(i) == "SIZE":
             return  # 短径均小于10mm
+        self._leave_prior()
         target = self._target(i)
         if self.tokens[i].chinese:
             target = self._target_before(i) or target

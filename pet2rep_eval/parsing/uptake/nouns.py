@@ -112,8 +112,7 @@ class Nouns(Modifiers):
             self._close_stretch(i)  # "is no longer enlarged and shows …"
         self.degree = self.abnormal = self.focal = None
         last = self.out.verdicts[-1] if self.out.verdicts else None
-        if self.prior and last is not None and last.prior and last.adjective:
-            self.prior = False  # "the previously avid nodes were …"
+        self._leave_prior()
         if self.named_since and self.neg_used and last is not None and token.text not in _SEEN_WORDS:
             self._close_stretch(i)  # a new subject has its verb
             self.named_since = False

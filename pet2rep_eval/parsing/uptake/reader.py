@@ -64,6 +64,7 @@ class Reader(Nouns):
             handler = handlers.get(token.kind)
             if handler is not None:
                 handler(self, i, token)
+        self.out.cue_at_end = "cue" in self.nouns or self.open is not None
         self._close_stretch(self.size)
         self._finish()
         kinds = {t.kind for t in self.tokens}
@@ -144,7 +145,6 @@ class Reader(Nouns):
             self.out.verdicts = [v for v in verdicts if not v.activity]
         if self.seen_physiological and not self.out.verdicts:
             self.out.physiological = True
-        self.out.cue_at_end = "cue" in self.nouns or (self.open is not None)
 
 
 @lru_cache(maxsize=1)

@@ -181,7 +181,10 @@ class Reader:
         alone = known(
             tokens,
             (
-                self.inherits_cue and goes_on and _leads_on(tokens) and not any(d.state is NORMAL for d in self.last),
+                self.inherits_cue
+                and goes_on
+                and _leads_on(tokens)
+                and not any(d.state is NORMAL for d in self.last),
                 self.sentence_cue,
                 (self.change or bool(self.earlier)) and goes_on,
                 self.form and clause.section != "structure",
@@ -459,7 +462,10 @@ class Reader:
                     continue
                 for said in self.persisting:
                     if said.key == key and said.side in (None, side) and rule != "remainder":
-                        said.state, said.rule = None, "described"  # "Baseline showed avid nodes. Now they are gone."
+                        said.state, said.rule = (
+                            None,
+                            "described",
+                        )  # "Baseline showed avid nodes. Now they are gone."
                 draft = mention.drafts.get(key)
                 scored = tokens[verdict.first].kind == "VERDICT" or (
                     not verdict.activity and not read.kinds.isdisjoint(("BELOW", "EQUAL", "ABOVE"))

@@ -371,7 +371,13 @@ def _goes_on(clause: Clause) -> bool:
 def _locates(clause: Clause) -> bool:
     """ "A hypermetabolic rim, corresponding to a mass in the left lung": it says where, and nothing of its own."""
     kinds = [t.kind for t in clause.tokens]
-    return kinds[0] == "IN" and not _says(clause) and "SITE" in kinds and "NEG" not in kinds and "VERB" not in kinds
+    return (
+        kinds[0] == "IN"
+        and not _says(clause)
+        and "SITE" in kinds
+        and "NEG" not in kinds
+        and "VERB" not in kinds
+    )
 
 
 def _append(head: Clause, tail: Clause) -> None:

@@ -363,7 +363,9 @@ class _GroupReader:
             "SIDE",
             "LESION",
         )
-        adjacent = adjacent or (i > self.chunk.start and self.tokens[i - 1].text == "部")  # 小肠系膜根部淋巴结
+        adjacent = adjacent or (
+            i > self.chunk.start and self.tokens[i - 1].text == "部"
+        )  # 小肠系膜根部淋巴结
         for mention in list(self.run):
             named = adjacent and (mention is self.run[-1] or not (token.chinese or stations))
             if (

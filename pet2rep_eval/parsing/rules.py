@@ -203,7 +203,11 @@ def _carry(reader: Reader, read: ReadClause) -> bool:
     """A verdict in a clause without a place of its own: the topic, or the region of the heading."""
     if read.named or not read.verdicts:
         return False
-    if read.places and not (reader.form and reader.sentence_start and reader.topic) and not _one_of_them(reader, read):
+    if (
+        read.places
+        and not (reader.form and reader.sentence_start and reader.topic)
+        and not _one_of_them(reader, read)
+    ):
         reader.blocked = True
         reader.topic = []
         reader.unattributed.append((read.clause.start, read.clause.end))
@@ -286,7 +290,9 @@ def _all_of_them(reader: Reader, read: ReadClause) -> list[Mention]:
     if any(t.kind == "VERB" for t in every):
         return [m for m in reader.spoken if m.organs]
     named = {o for m in reader.topic for o in m.organs}
-    denied = read.clause.chinese and read.clause.tokens[0].kind == "CUE" and all(v.negated for v in read.verdicts)
+    denied = (
+        read.clause.chinese and read.clause.tokens[0].kind == "CUE" and all(v.negated for v in read.verdicts)
+    )
     if (every or denied) and read.clause.first and reader.field and named < reader.field:
         return reader.field_topic  # 肝/胆/胰/脾:脂肪肝;代谢均未见异常
     return []

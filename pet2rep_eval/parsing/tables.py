@@ -52,7 +52,10 @@ def figures(normalised: Normalised) -> Iterator[tuple[int, int, str]]:
     yield from ((start, end, "deauville") for start, end in _scores(text))
     for match in _PLACED.finditer(text):
         yield match.start("first"), match.end("first"), "suv"
-        yield from ((v.start(1), v.end(1), "suv") for v in _VALUE.finditer(text, match.start("more"), match.end("more")))
+        yield from (
+            (v.start(1), v.end(1), "suv")
+            for v in _VALUE.finditer(text, match.start("more"), match.end("more"))
+        )
     lines = sorted({0, *normalised.breaks, *normalised.paragraphs, len(text)})
     scales: list[str] = []
     for start, end in itertools.pairwise(lines):

@@ -139,9 +139,16 @@ def _vocabulary() -> _Vocabulary:
         [c.kind for c in concepts],
         [_HAN.search(w) is not None for w in words],
         [e if e[0] or e[1] else None for e in edges],
-        [c.kind == "AGAINST" or (c.kind == "JOIN" and _HAN.search(w) is not None) for w, c in phrases.items()],
         [
-            c.kind in ("IGNORE", "DISEASE") or w in _LOCATING or w in _COMPOUND or (len(w) == 1 and c.kind in _SHORT_KINDS)
+            c.kind == "AGAINST" or (c.kind == "JOIN" and _HAN.search(w) is not None)
+            for w, c in phrases.items()
+        ],
+        [
+            c.kind in ("IGNORE", "DISEASE")
+            or (c.kind == "BENIGN" and c.organs)
+            or w in _LOCATING
+            or w in _COMPOUND
+            or (len(w) == 1 and c.kind in _SHORT_KINDS)
             for w, c in phrases.items()
         ],
         max(map(len, words)),
@@ -361,7 +368,18 @@ def tokenise(normalised: Normalised) -> list[Token]:
         if unsettled[index]:
             doubtful.append(len(tokens))
         elif comparing[index] and (until_date := _dated(text, end, concepts[index])):
-            append(Token("CHANGE", bare["CHANGE"], start, until_date, "to a date", chinese[index], paren, "(date" if paren else "date"))
+            append(
+                Token(
+                    "CHANGE",
+                    bare["CHANGE"],
+                    start,
+                    until_date,
+                    "to a date",
+                    chinese[index],
+                    paren,
+                    "(date" if paren else "date",
+                )
+            )
             position = until_date
             continue
         append(
@@ -411,7 +429,10 @@ def _of_neck(tokens: list[Token]) -> bool:
     return False
 
 
-_BARE = {k: Concept(k.lower(), k) for k in ("SUV", "SIZE", "STOP", "COMMA", "COLON", "DASH", "OPEN", "CLOSE", "CHANGE")}
+_BARE = {
+    k: Concept(k.lower(), k)
+    for k in ("SUV", "SIZE", "STOP", "COMMA", "COLON", "DASH", "OPEN", "CLOSE", "CHANGE")
+}
 
 
 def _misspelt(gaps: list[tuple[int, int]], text: str) -> list[Token]:
@@ -446,7 +467,7 @@ def _settle(tokens: list[Token], doubtful: list[int], text: str) -> list[Token]:
     """
     dropped = {i for i in doubtful if not _stands(tokens, i, text)}
     for i in doubtful:
-        if tokens[i].kind == "DISEASE" and _is_seen(tokens, i):
+        if tokens[i].kind in ("DISEASE", "BENIGN") and tokens[i].concept.organs and _is_seen(tokens, i):
             tokens[i].kind, tokens[i].sign = "SITE", f"{tokens[i].text} seen"
     return [t for i, t in enumerate(tokens) if i not in dropped] if dropped else tokens
 
@@ -458,7 +479,13 @@ def _is_seen(tokens: list[Token], i: int) -> bool:
     after = tokens[i + 1] if i + 1 < len(tokens) else None
     return not token.chinese and (
         (before is not None and before.kind == "HOT" and token.start - before.end <= 1)
-        or (after is not None and after.kind == "SUV" and after.paren and after.start - token.end <= 2)
+        or (
+            token.kind == "DISEASE"
+            and after is not None
+            and after.kind == "SUV"
+            and after.paren
+            and after.start - token.end <= 2
+        )
     )
 
 

@@ -54,7 +54,13 @@ class Comparisons(Directions):
     def _leave_prior(self) -> None:
         """ "The previously avid nodes were …": what stands before the noun alone was earlier."""
         last = self.out.verdicts[-1] if self.out.verdicts else None
-        if self.prior and last is not None and last.prior and last.adjective and not self.tokens[last.last].chinese:
+        if (
+            self.prior
+            and last is not None
+            and last.prior
+            and last.adjective
+            and not self.tokens[last.last].chinese
+        ):
             self.prior = False
 
     def _compare(self, kind: str, i: int) -> None:

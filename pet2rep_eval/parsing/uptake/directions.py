@@ -253,7 +253,11 @@ class Directions(Targets):
         before = self.tokens[i - 1].kind if i else ""
         if token.concept.weak and before not in (_SIGNED if self.form else _SAYING):
             return  # "effusion (-)", but of a form "L3 (+), sternum (-)"
-        if token.kind == "UP" and not token.chinese and self._next_kind(i) in ("DOWN", "COLD", "HYPO", "VOID"):
+        if (
+            token.kind == "UP"
+            and not token.chinese
+            and self._next_kind(i) in ("DOWN", "COLD", "HYPO", "VOID")
+        ):
             self.degree, self.degree_at = "marked", i
             return  # "strongly decreased"
         state = token.concept.state or _DIRECTION[token.kind]
@@ -378,7 +382,8 @@ class Directions(Targets):
             and verdicts[-1].last >= opened.last
             and i - verdicts[-1].last <= 5
             and not any(
-                t.kind in ("JOIN", "COMMA", "BUT", "NEG") or (t.kind == "VERB" and not (t.chinese and t.concept.copula))
+                t.kind in ("JOIN", "COMMA", "BUT", "NEG")
+                or (t.kind == "VERB" and not (t.chinese and t.concept.copula))
                 for t in self.tokens[verdicts[-1].last + 1 : i]
             )
             and verdicts[-1].last >= opened.first

@@ -109,7 +109,7 @@ class Reader:
             self.lesion_topic, self.largest = [], None
             self.spoken = []
             self.contrast = False
-            if not self.after_heading:
+            if not self.after_heading and not clause.soft:
                 self.form = False
             self.sentence_topic = self.sentence_topic and clause.soft
             self.reference_clause = False
@@ -187,7 +187,7 @@ class Reader:
                 and not any(d.state is NORMAL for d in self.last),
                 self.sentence_cue,
                 (self.change or bool(self.earlier)) and goes_on,
-                self.form and clause.section != "structure",
+                self.form and clause.section != "structure" and not (clause.soft and clause.trailing),
                 self.contrast and goes_on,
             ),
             self.topic,

@@ -17,7 +17,7 @@ _NAME = (
 )
 _BETWEEN = (
     r"(?:\s?(?:值|values?|约为|分别为|分别约|分别约为|约|为|is|was|were|are|of|up to|being|measuring|about|approximately|ca\.?|around|"
-    r"高达|达到|达|介于|(?:now|today|current)\s?/\s?(?:before|prior|baseline|previous|then)|amounting to|amounted to|波动于|最高达|分布在|范围|在|from|ranging|range|ranges|respectively|的|level|:|=|~|,|至|to|reaching|between|ranged|now|currently|today|(?:has |have )?(?:come|gone|decreased|increased|risen|fallen|dropped|declined|reduced) ?(?:down|up)? to|at|measured at|of (?:the|its|this) [a-z]{3,10}|measured|equal to|only|just|nearly|almost|over|roughly|some)){0,4}\s?"
+    r"高达|达到|达|介于|(?:now|today|current)\s?/\s?(?:before|prior|baseline|previous|then)|amounting to|amounted to|波动于|最高达|分布在|范围|在|from|ranging|range|ranges|respectively|的|level|:|=|~|,|至|to|reaching|between|ranged|now|currently|today|(?:has |have )?(?:come|gone|decreased|increased|risen|fallen|dropped|declined|reduced) ?(?:down|up)? to|at|measured at|of (?:the|its|this) [a-z]{3,10}|of (?:it|them|this)|measured as|measured|equal to|only|just|nearly|almost|over|roughly|some)){0,4}\s?"
 )
 # From an earlier value to the present one
 _CHANGED = (
@@ -34,6 +34,7 @@ SUV = (
     rf"{_NAME}(?:{_MOVED}{_CHANGED}|{_BETWEEN}{_ARROW})|{_CHANGED}|"
     rf"{_NAME}(?:/(?:suv)?(?:avg|mean|peak))?(?:{_BETWEEN}[(<>≤≥]{{0,2}}\s?{_RANGE}(?![\d]|\s?(?:c?m\b(?!:)|mm|毫米|厘米|%|hu|年|月|h\b|min|岁|个|枚))"
     rf"(?:\s?(?:,|、|和|及|/|and|&)\s?(?!\d{1, 2}\)\s?[a-z\u3400-\u9fff])(?:suv\s?(?:max|mean|peak|avg)?\s?)?{_RANGE}(?![\d.]|\s?(?:x|\*|×|c?m\b|mm|个|枚|年|月|小时|分|h\b|hours?)|[.]?\d)){{0,6}})?"
+    rf"|(?<![\d.x/])\d{{1,2}}\.\d\s?suvs?(?:max)?(?![a-z]|\s?[\d:=(])"
     rf"|放射性指数(?:约为|约|为|:)?\s?{_RANGE}"
 )
 _UNIT = r"(?:cm|mm|厘米|毫米|公分|centimeters?|centimetres?|millimeters?|millimetres?)"

@@ -371,6 +371,9 @@ def _called_physiological(reader: Reader, read: ReadClause) -> bool:
     )
     doubtful = any(t.text in ("不除外", "待排", "不排除", "可能待排") for t in tokens)
     if not (other or doubtful):
+        hot = any(d.state is INCREASED and d.sentence == reader.sentence for d in reader.last)
+        if hot and excreted and not read.named and all(v.state is NORMAL for v in read.verdicts):
+            read.verdicts = []  # "focal activity in the ureter, excreted tracer"
         if read.verdicts:
             read.verdicts = [
                 v if v.state is UptakeState.ABSENT else Verdict(NORMAL, v.first, v.last)

@@ -99,7 +99,7 @@ def _beside_cold(read: ReadClause, verdicts: list[Verdict]) -> bool:
 def cold_core(read: ReadClause, verdicts: list[Verdict]) -> bool:
     """ "A conglomerate, SUVmax 16.0, with a photopenic core": the value is that of the rest."""
     if any(v.state is not UptakeState.ABSENT for v in verdicts) or not (
-        read.lesion or read.finding or "PART" in read.kinds
+        read.lesion or read.finding or not read.kinds.isdisjoint(("PART", "CENTER"))
     ):
         return False
     return (
@@ -202,7 +202,8 @@ def by_value(reader: Reader, read: ReadClause, lesion: bool) -> None:
     for draft in reader.last:
         if draft.state is None and not draft.region:
             site = sites[draft.key]
-            if lesion or draft.lesion or site.station or not site.normally:
+            sized = bool(draft.size_mm) and not site.measured
+            if lesion or draft.lesion or sized or site.station or not site.normally:
                 draft.state = INCREASED if value >= SUV_THRESHOLD else NORMAL
                 draft.rule, draft.sentence = "SUV only", reader.sentence
                 suv_tokens = [t for t in read.clause.tokens if t.kind == "SUV"]

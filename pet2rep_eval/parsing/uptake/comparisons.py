@@ -177,6 +177,8 @@ class Comparisons(Directions):
         if token.concept.behind and last is not None and last.last == i - 1:
             last.prior = True  # "highly avid on the baseline scan"
             return
+        if token.concept.behind and last is None and self.open is None and self._next_kind(i) in ("NEG", "VERB"):
+            return  # "the lesion seen on the prior study is not avid"
         if self._next_kind(i) not in ("FINDING", "STRUCT", "SIZE"):
             if self.open is not None and (
                 any(t.kind in ("SUV", "COMMA") for t in self.tokens[self.open.last : i])
@@ -200,10 +202,13 @@ class Comparisons(Directions):
 
     def on_present(self, i: int, token: Token) -> None:
         self.prior = False
+        last = self.out.verdicts[-1] if self.out.verdicts else None
+        if last is not None and last.last == i - 1 and not token.chinese:
+            last.prior = False  # "is not avid at present"
         following = next(
             (t.kind for t in self.tokens[i + 1 : i + 4] if t.kind not in ("PART", "DIFFUSE")), ""
         )
-        if not token.chinese and token.text == "new" and following == "CUE" and self.neg is None:
+        if not token.chinese and token.text.startswith("new") and following == "CUE" and self.neg is None:
             self.abnormal = i  # "new uptake in the sigmoid"
         if self.neg == i - 1 and token.text in ("new", "新见", "新增", "新发", "新出现"):
             self.no_new = True  # "no new lesion" states nothing

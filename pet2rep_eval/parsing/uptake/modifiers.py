@@ -37,6 +37,9 @@ class Modifiers(Comparisons):
     def on_neg(self, i: int, token: Token) -> None:
         if self._not_seen(i):
             return
+        if i and i == self.size - 1 and token.concept.behind and self.open is not None and not self.open.used:
+            self.open.negated = True  # "Thyroid uptake: none"
+            return
         self.neg = i
         self.neg_used = False
         if token.concept.state is not None:

@@ -75,6 +75,8 @@ class Reader:
         """What the sentence before said of an earlier study only: this one may say that it has gone."""
         self.earlier: list[tuple[Draft, Verdict, tuple[int, int]]] = []
         """What the sentence says of an earlier study, in case it says nothing of the present one."""
+        self.asked = False
+        """A colon stands behind the clause before: this one answers."""
         self.clause: ReadClause | None = None
 
     def _settle_earlier(self) -> None:
@@ -132,6 +134,7 @@ class Reader:
                 self.rule = name
                 break
         self.sentence_start = False
+        self.asked = clause.colon
         if clause.colon and read.lesion and not read.named:
             self.heading_lesion = True  # "Primary site: right tonsil, SUVmax 15.9"
         aside = "BENIGN" in read.kinds and any(t.concept.grave and t.paren for t in clause.tokens)

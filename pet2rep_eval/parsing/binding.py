@@ -43,6 +43,13 @@ def bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention]
         excepted = (j for j in range(verdict.last + 1, later) if tokens[j].concept.exception)
         later = next(excepted, later)
     chinese = tokens[verdict.last].chinese
+    parting = (
+        -1 if chinese else _parting(read, verdict, verdicts[index + 1] if index + 1 < len(verdicts) else None)
+    )
+    if parting >= 0:
+        later = min(later, parting)
+    if not chinese and index:
+        earlier = max(earlier, _parting(read, verdicts[index - 1], verdict))
     before = [m for m in read.named if m.last < verdict.first and m.first > earlier] or []
     inner = [m for m in read.named if verdict.first <= m.first and m.last <= verdict.last]
     after = [m for m in read.named if verdict.last < m.first < later]
@@ -117,6 +124,18 @@ def bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention]
     if after and not chinese:
         return after, "attributive"
     return [], ""
+
+
+def _parting(read: ReadClause, verdict: Verdict, following: Verdict | None) -> int:
+    """ "Hypermetabolic thickening in the colon with small nodes without uptake": where the second finding begins, or -1."""
+    if following is None:
+        return -1
+    between = range(verdict.last + 1, following.first)
+    at = next((i for i in between if read.clause.tokens[i].concept.name == "verb.with"), -1)
+    if at < 0 or any(m.last < verdict.first for m in read.named):
+        return -1
+    first = any(verdict.last < m.first < at for m in read.named)
+    return at if first and any(at < m.first < following.first for m in read.named) else -1
 
 
 def _is_predicate(tokens: Sequence[Token], verdict: Verdict) -> bool:

@@ -117,6 +117,14 @@ def _likewise(reader: Reader, read: ReadClause) -> bool:
     denied = bare_denial and reader.sentence_cue and not read.clause.trailing and not read.clause.chinese
     if not ("LIKEWISE" in kinds and read.named) and not denied:
         return False
+    if denied and reader.asked and not read.named:
+        for draft in reader.last:
+            draft.state, draft.degree, draft.rule = (
+                NORMAL,
+                None,
+                "likewise",
+            )  # "Hypermetabolic axillary nodes: none"
+        return True
     at = kinds.index("LIKEWISE") if "LIKEWISE" in kinds else len(kinds) - 1 - kinds[::-1].index("NEG")
     verdict = Verdict(NORMAL if denied else last.state, at, at)
     mentions = read.named or carried(reader, read)

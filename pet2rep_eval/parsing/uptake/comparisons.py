@@ -177,7 +177,12 @@ class Comparisons(Directions):
         if token.concept.behind and last is not None and last.last == i - 1:
             last.prior = True  # "highly avid on the baseline scan"
             return
-        if token.concept.behind and last is None and self.open is None and self._next_kind(i) in ("NEG", "VERB"):
+        if (
+            token.concept.behind
+            and last is None
+            and self.open is None
+            and self._next_kind(i) in ("NEG", "VERB")
+        ):
             return  # "the lesion seen on the prior study is not avid"
         if self._next_kind(i) not in ("FINDING", "STRUCT", "SIZE"):
             if self.open is not None and (

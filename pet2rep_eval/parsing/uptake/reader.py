@@ -130,7 +130,7 @@ class Reader(Nouns):
                 )
                 last.last = max(last.last, at)
             elif state is NORMAL:
-                self._emit(NORMAL, at, at, False, bare=True)
+                self._emit(NORMAL, at, at, False, bare=not self.tokens[at].concept.tracer)
             elif state is INCREASED and self._increase_in(at):
                 self._emit(INCREASED, at, at, negated, degree=degree)
             elif self.form and not self.out.structural and "缺如" not in self.tokens[at].text:

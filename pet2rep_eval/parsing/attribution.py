@@ -206,9 +206,10 @@ class Reader:
         if self.nodes_named:
             for mention in (m for g in groups for m in g.mentions if m.regions and m.nodes):
                 mention.organs, mention.regions, mention.node = mention.nodes, (), True
-        if groups and "bones" in self.field and not clause.chinese:
-            for mention in (m for g in groups for m in g.mentions if m.regions == ("pelvis",)):
-                mention.organs, mention.regions = ("bones",), ()  # under "Bones"
+        if groups and ("bones" in self.field or self.region == ("musculoskeletal",)) and not clause.chinese:
+            for mention in (m for g in groups for m in g.mentions):
+                if mention.regions == ("pelvis",) or tokens[mention.last].text == "iliac":
+                    mention.organs, mention.regions = ("bones",), ()  # under "Bones"
         if groups and not _LOCATING.isdisjoint(there):
             mark_places(self, groups, clause, kinds)
         suv, sizes = measured(tokens) if "SUV" in there or "SIZE" in there else ((), [])
@@ -337,6 +338,13 @@ class Reader:
         self.sentence_topic = True
 
     def set_topic(self, mentions: list[Mention], read: ReadClause) -> None:
+        sites = load_lexicon().sites
+        if (
+            self.topic
+            and mentions
+            and all(m.organs and all(sites[o].ct_only for o in m.organs) for m in mentions)
+        ):
+            return  # what only the CT can judge is never what uptake is said of
         self.topic = mentions
         self.spoken += [m for m in mentions if all(m is not s for s in self.spoken)]
         if read.lesion:
@@ -473,8 +481,24 @@ class Reader:
                 scored = tokens[verdict.first].kind == "VERDICT" or (
                     not verdict.activity and not read.kinds.isdisjoint(("BELOW", "EQUAL", "ABOVE"))
                 )
-                if scored and draft and draft.rule == "SUV only" and draft.sentence == self.sentence:
+                alone = len(tokens) == 1 and draft is not None and draft.sentence == self.sentence - 1
+                if (
+                    scored
+                    and draft
+                    and draft.rule == "SUV only"
+                    and (alone or draft.sentence == self.sentence)
+                ):
                     draft.state = None  # "SUVmax 2.4, DS 3": words beat the number
+                if (
+                    verdict.negated
+                    and tokens[verdict.last].kind == "UP"
+                    and draft is not None
+                    and draft.state is INCREASED
+                    and draft.degree == "mild"
+                    and draft.sentence == self.sentence
+                    and rule == "carried"
+                ):
+                    draft.state = None  # "faint activity, not increased"
                 hot = draft is not None and draft.state is INCREASED and draft.sentence == self.sentence
                 if hot and state is NORMAL and tokens[verdict.last].kind == "FOCAL":
                     continue  # "diffusely increased uptake, no dominant focus"

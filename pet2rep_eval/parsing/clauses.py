@@ -38,6 +38,21 @@ def _heads(current: list[Token], token: Token, gap: str, line_start: int) -> boo
     )
 
 
+_TITLE = ELEMENTS | {"CUE", "COMMA", "OF", "IN", "JOIN"}
+
+
+def _titles(tokens: list[Token]) -> bool:
+    """A line that says whose uptake the fields below it are about: "CEREBELLAR UPTAKE" above "R: decreased"."""
+    kinds = {t.kind for t in tokens}
+    return (
+        not tokens[0].chinese
+        and kinds <= _TITLE
+        and "CUE" in kinds
+        and not kinds.isdisjoint(("SITE", "REGION"))
+        and "LESION" not in kinds
+    )
+
+
 _ENDING = frozenset("STOP COLON".split())
 
 
@@ -84,7 +99,9 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
     quiet, end, line_start = 0, len(normalised.text) + 1, 0
     """Before this place neither a heading nor a line begins."""
 
-    def flush(ends_sentence: bool, colon: bool = False, at: int = -1, line: bool = False) -> None:
+    def flush(
+        ends_sentence: bool, colon: bool = False, at: int = -1, line: bool = False, titled: bool = False
+    ) -> None:
         nonlocal current, first, paragraph, soft, waiting
         if current:
             waiting += len(current)
@@ -94,7 +111,7 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
             if at > current[-1].end:
                 clause.trailing = any(c.isalpha() for c in normalised.text[current[-1].end : at])
             if colon:
-                clause.heading = first and names_only(current)
+                clause.heading = first and (titled or names_only(current))
                 clause.colon = not line
             pending.append(clause)
             current = []
@@ -142,13 +159,20 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
                     )
                 )
             ):
-                bare_line = bool(current) and first and not pending and names_only(current)
+                titled = (
+                    bool(current)
+                    and first
+                    and not pending
+                    and _titles(current)
+                    and _names_field(token, normalised)
+                )
+                bare_line = bool(current) and first and not pending and (titled or names_only(current))
                 begins = marks[mark - 1]
                 gap = normalised.text[current[-1].end : begins].strip() if bare_line else ""
                 if bare_line and (
                     not gap or (all(t.kind == "NODE" for t in current) and not gap.strip("-*#•· "))
                 ):
-                    flush(False, colon=True, line=True)
+                    flush(False, colon=True, line=True, titled=titled)
                 flush(True)
                 paragraph = True
             if crossed:

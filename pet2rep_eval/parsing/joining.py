@@ -56,6 +56,7 @@ def names_only(tokens: list[Token]) -> bool:
 
 _VALUES = frozenset({"SUV", "SIZE", "COMMA"})
 """What can stand in parentheses behind a member of a list."""
+_ASIDE = _VALUES | {"UNEVEN", "DIFFUSE", "DEG", "FOCAL", "SYM"}
 _LISTABLE = ELEMENTS | {"JOIN", "OF", "COMMA", "IN", "REST"}
 
 
@@ -95,7 +96,7 @@ def _says(clause: Clause) -> bool:
 
 def _open_list(clause: Clause) -> bool:
     """The clause says something first and names places last, so that a following name goes on with its list."""
-    last = next((t for t in reversed(clause.tokens) if not (t.paren and t.kind in _VALUES)), clause.tokens[0])
+    last = next((t for t in reversed(clause.tokens) if not (t.paren and t.kind in _ASIDE)), clause.tokens[0])
     if last.kind not in ELEMENTS:
         return False
     says = [i for i, t in enumerate(clause.tokens) if t.kind in _SAYS]

@@ -170,11 +170,14 @@ class _GroupReader:
         """ "Cortical" beside the kidney is no brain."""
         concept = self.tokens[i].concept
         own = set(concept.organs)
+        if concept.unless:
+            others = {
+                o for j, t in enumerate(self.tokens) if t.kind == "SITE" and j != i for o in t.concept.organs
+            }
+            return bool((others | self.topic) & set(concept.unless))
         beside = {
             o for t in self.tokens if t.kind == "SITE" and not t.concept.contextual for o in t.concept.organs
         } - own
-        if concept.unless:
-            return bool((beside | self.topic) & set(concept.unless))
         if self.topic and not self.topic & own and not self.first and not concept.finding:
             return True
         if self.run and not self.listed and self.run[-1].organs != concept.organs:

@@ -23,6 +23,8 @@ def stated(reader: Reader, read: ReadClause) -> bool:
     if read.named and (read.reading.physiological or excreted) and not read.verdicts:
         at = next(i for i, t in enumerate(read.clause.tokens) if t.kind in ("PHYS", "URINE"))
         read.verdicts.append(Verdict(NORMAL, at, at))
+    if read.kinds >= {"LIKEWISE"} and not read.clause.chinese and all(v.activity for v in read.verdicts):
+        read.verdicts = []  # "as is the endometrial uptake"
     if not read.named or not read.verdicts:
         return False
     if _joins_subject(reader, read):

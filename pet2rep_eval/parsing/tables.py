@@ -19,11 +19,11 @@ _INLINE = re.compile(
     r"deauville(?: five point)?(?: scores?| scale)?(?: by (?:site|region))?:(?=[^\d:]{3,40}[1-5]\b)"
 )
 _FIGURE = re.compile(
-    r"(?<![\w.,/-])(?<!suv )(?<!segment )(?<!seg )(?<!level )(?<!station )"
+    r"(?<![\w.,/-])(?<!suv )(?<!segment )(?<!seg )(?<!level )(?<!station )(?<!stn )"
     r"\d{1,2}(?:\.\d{1,2})?(?![\w.%]|\s?(?:mm|cm|x|hu|%|:))"
 )
 _ROW = re.compile(
-    r"[a-z(][a-z0-9 ()#'.,/-]{2,60}?[\s:/|-]+\(?\d[\d\s.,:;()/|xmc<>-]*"
+    r"(?:\d{1,2}[.)]?\s+)?[a-z(][a-z0-9 ()#'.,/-]{2,60}?[\s:/|-]+\(?\d[\d\s.,:;()/|xmc<>-]*"
     r"(?:(?:was|prior|prev|before|now|suv\s?(?:max|peak|mean)?|bl|baseline|d(?=[1-5])|ds)[\d\s.,:;()=/-]*){0,3}"
     r"(?:$|[。;!?\u3400-\u9fff])"
 )
@@ -40,12 +40,13 @@ _OF_FIGURE = re.compile(r"\d - $")
 _OF_SITE = re.compile(r"(?<!spine)(?<!vertebra)(?<!vertebrae)(?<!bone)(?<!bones): $")
 _LYMPHOMA = re.compile(r"deauville|lymphoma|hodgkin")
 _GRADED = re.compile(r"suv|deauville|lymphoma|hodgkin")
+_NUMBER_OF_ROW = re.compile(r"\s*\d{1,2}[.)]?\s+")
 _LONGEST = 160
 """Characters of a row; what is longer is text."""
 
 
 def figures(normalised: Normalised) -> Iterator[tuple[int, int, str]]:
-    """Figures of such rows: start, end, and ``suv`` or ``deauville``."""
+    """Figures of such rows: start, end, and ``suv`` or ``deauville``; a row that begins with its number as ``row``."""
     text = normalised.text
     if len(text.encode("utf-8", "replace")) > 2 * len(text) or not _GRADED.search(text):
         return  # Chinese, where no such table was ever seen
@@ -73,7 +74,11 @@ def figures(normalised: Normalised) -> Iterator[tuple[int, int, str]]:
                 for m in _FIGURE.finditer(line, inline.end())
             )
         elif scales and len(line) <= _LONGEST and _ROW.match(line.strip()):
-            for scale, match in zip(scales, _FIGURE.finditer(line), strict=False):
+            numbering = _NUMBER_OF_ROW.match(line)
+            if numbering:
+                yield start, start, "row"
+            found = _FIGURE.finditer(line, numbering.end() if numbering else 0)
+            for scale, match in zip(scales, found, strict=False):
                 yield start + match.start(), start + match.end(), scale
 
 

@@ -266,9 +266,12 @@ def _special(text: str) -> list[tuple[int, int, str]]:
 def _special_of(normalised: Normalised) -> list[tuple[int, int, str]]:
     """Also the figures of tables, which say what they are only by the heading above."""
     found = _special(normalised.text)
-    rows = [(start, end, _SCALES[scale]) for start, end, scale in figures(normalised)]
+    cells = list(figures(normalised))
+    rows = [(start, end, _SCALES[scale]) for start, end, scale in cells if scale != "row"]
     if not rows:
         return found
+    for begin in (start for start, _, scale in cells if scale == "row"):
+        found = [f for f in found if not f[0] < begin < f[1]]  # "SUV" above, and the number of the row
     taken = {at for at, _, _ in rows}
     return sorted([*rows, *(f for f in found if f[0] not in taken)])
 

@@ -174,7 +174,8 @@ class Comparisons(Directions):
 
     def on_prior(self, i: int, token: Token) -> None:
         last = self.out.verdicts[-1] if self.out.verdicts else None
-        if token.concept.behind and last is not None and last.last == i - 1:
+        behind = token.concept.behind or (not token.chinese and self._next_kind(i) in ("VERB", "JOIN", ""))
+        if behind and last is not None and last.last == i - 1:
             last.prior = True  # "highly avid on the baseline scan"
             return
         if (

@@ -23,6 +23,7 @@ from pet2rep_eval.records import UptakeState
 
 INCREASED, NORMAL = UptakeState.INCREASED, UptakeState.NORMAL
 
+_PARTS = frozenset({"PART", "SIDE"})
 _LESIONS = frozenset({"LESION", "NODE", "FOCAL"})
 _NAMED_CAUSE = frozenset({"BENIGN", "DEG", "JOIN"})
 _LOCATING = frozenset({"LOCATED", "MAXIMAL", "MOST", "WITH_MOST", "INVOLVE"})
@@ -135,6 +136,8 @@ class Reader:
                 break
         self.sentence_start = False
         self.asked = clause.colon
+        if clause.colon and read.kinds <= _PARTS:
+            self.form = self.after_heading = True  # "Inferior: absent" in a form of the heart
         if clause.colon and read.lesion and not read.named:
             self.heading_lesion = True  # "Primary site: right tonsil, SUVmax 15.9"
         aside = "BENIGN" in read.kinds and any(t.concept.grave and t.paren for t in clause.tokens)
@@ -458,6 +461,14 @@ class Reader:
                     or (read.reading.structural and not read.reading.cue)
                 ):
                     continue
+                if (
+                    verdict.state is UptakeState.ABSENT
+                    and self.form
+                    and not (read.reading.cue or self.sentence_cue or sites[key].normally)
+                    and tokens[verdict.first].kind == "COLD"
+                    and verdict.first == verdict.last == 0
+                ):
+                    continue  # "Uterus: absent": removed
                 side = common.get(key, mention.side)
                 if rule == "carried" and not verdict.spread and side is not None:
                     for said in self.drafts[-6:]:

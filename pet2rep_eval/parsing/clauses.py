@@ -238,6 +238,15 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
                 out.append(Clause([token], section, True, True, heading=True))
             if (
                 current
+                and len(pending) == 1
+                and pending[0].first
+                and current[-1].concept.tracer
+                and names_only([*pending[0].tokens, *current])
+            ):
+                current = [*pending.pop().tokens, *current]  # "Heart, FDG viability:"
+                first = paragraph = True
+            elif (
+                current
                 and current[-1].kind in ("CUE", "STRUCT")
                 and (token.paren or not first or len(current) > 1 or _asks(current[-1]))
             ):

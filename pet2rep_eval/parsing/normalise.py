@@ -40,8 +40,8 @@ _MARKUP = re.compile(
 # Where markup can begin at all: a set of characters, searched for much faster than the alternatives above.
 # Marks of lines count behind a line break only, a hyphen also between letters.
 _MARKUP_START = re.compile(
-    r"[<【\"'&\\`*_~ \t\r\n\f\v\u00a0\u2000-\u200f\u2028\u2029\u2060\u3000\ufeff\u00ad\-+\d=|\#]"
-    r"(?:(?<=[^\-+\d=|\#])|(?<=^.)|(?<=[a-z]-))",
+    r"[<【\"'&\\`*_~ \t\r\n\f\v\u00a0\u2000-\u200f\u2028\u2029\u2060\u3000\ufeff\u00ad\-+\d=|\#\[]"
+    r"(?:(?<=[^\-+\d=|\#\[])|(?<=^.)|(?<=[a-z]-))",
     re.DOTALL | re.MULTILINE,
 )
 _TICKED = re.compile(r"\[[xX✓√]\]|[☑☒]|\[ \][^\[\]\n]{1,30}\[ \]")

@@ -345,6 +345,12 @@ def _called_physiological(reader: Reader, read: ReadClause) -> bool:
     excreted = not read.clause.first and read.kinds <= _EXCRETED  # "focal activity in the ureter, urinary"
     if not (reading.called_physiological or reading.physiological or excreted):
         return False
+    if not (reading.called_physiological or read.named or read.verdicts or excreted) and any(
+        g.part for g in read.groups
+    ):
+        at = next(i for i, t in enumerate(read.clause.tokens) if t.kind == "PHYS")
+        read.verdicts.append(Verdict(NORMAL, at, at))
+        return False  # "left parotid focus, submandibular physiologic": another part
     if read.rest and "PHYS" in read.kinds and not read.verdicts:
         at = next(i for i, t in enumerate(read.clause.tokens) if t.kind == "PHYS")
         read.verdicts.append(Verdict(NORMAL, at, at))

@@ -404,7 +404,7 @@ def tokenise(normalised: Normalised) -> list[Token]:
     if added:
         tokens = sorted([*tokens, *added], key=lambda t: t.start)
         doubtful = list(range(len(tokens)))
-    return _settle(tokens, doubtful, text) if doubtful else tokens
+    return _settle(tokens, doubtful, normalised) if doubtful else tokens
 
 
 _MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
@@ -463,12 +463,12 @@ _COMPOUND = frozenset("poor rich positive negative low high deficient active".sp
 _SHORT_KINDS = frozenset({"UP", "DOWN", "NEG", "SIDE", "PRIOR", "DEG", "PRESENT"})
 
 
-def _settle(tokens: list[Token], doubtful: list[int], text: str) -> list[Token]:
+def _settle(tokens: list[Token], doubtful: list[int], normalised: Normalised) -> list[Token]:
     """Drops what only looks like a word: phrases to ignore, and one-character Chinese words out of their place.
 
     *doubtful* are the indices of the tokens to look at.
     """
-    dropped = {i for i in doubtful if not _stands(tokens, i, text)}
+    dropped = {i for i in doubtful if not _stands(tokens, i, normalised)}
     for i in doubtful:
         if tokens[i].kind in ("DISEASE", "BENIGN") and tokens[i].concept.organs and _is_seen(tokens, i):
             tokens[i].kind, tokens[i].sign = "SITE", f"{tokens[i].text} seen"
@@ -492,9 +492,9 @@ def _is_seen(tokens: list[Token], i: int) -> bool:
     )
 
 
-def _stands(tokens: list[Token], i: int, text: str) -> bool:
+def _stands(tokens: list[Token], i: int, normalised: Normalised) -> bool:
     """Whether a token stands where it is a word of its own."""
-    token = tokens[i]
+    token, text = tokens[i], normalised.text
     if token.kind == "IGNORE":
         return False
     after = tokens[i + 1] if i + 1 < len(tokens) else None
@@ -503,6 +503,8 @@ def _stands(tokens: list[Token], i: int, text: str) -> bool:
         and after is not None
         and after.kind in _NAMES
         and after.start - token.end <= 1
+        and token.end not in normalised.breaks
+        and token.end not in normalised.paragraphs
         and not (token.text in _LEVELS and i + 2 < len(tokens) and tokens[i + 2].kind == "CUE")
     ):
         return False  # but "very low brain activity"

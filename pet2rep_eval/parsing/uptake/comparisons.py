@@ -11,6 +11,7 @@ _BETWEEN = frozenset("DEG ABN FOCAL DIFFUSE SIDE SITE PART NODE LESION".split())
 """Kinds that may stand between "resolution of" and the word for uptake."""
 
 
+_OF_PARTS = frozenset({"PART", "BELOW", "ABOVE"})
 _UNCOMPLETED = frozenset("ABN HOT CUE DEG FOCAL UP DIFFUSE".split())
 
 
@@ -72,7 +73,7 @@ class Comparisons(Directions):
             target = self._target_before(i) or target
         elif target == "side" and i and self.tokens[i - 1].kind == "SIDE" and not (self.out.cue or self.open):
             return  # "left greater than right": which side has more of what was said
-        elif target is None and self.size == 1:
+        elif all(t.kind in _OF_PARTS for t in self.tokens):
             return  # "mesial greater than lateral"
         ahead = [t.kind for t in self.tokens[i + 1 : i + 4]]
         if target is None and kind == "below" and not self.tokens[i].chinese and self._next_kind(i) == "IN":

@@ -26,6 +26,8 @@ INCREASED, NORMAL = UptakeState.INCREASED, UptakeState.NORMAL
 _PARTS = frozenset({"PART", "SIDE"})
 _LESIONS = frozenset({"LESION", "NODE", "FOCAL"})
 _NAMED_CAUSE = frozenset({"BENIGN", "DEG", "JOIN"})
+_MANY, _FEW = 40, 8
+"""Bounds of what is looked back on, so that the work stays linear in the text."""
 _LOCATING = frozenset({"LOCATED", "MAXIMAL", "MOST", "WITH_MOST", "INVOLVE"})
 
 
@@ -71,7 +73,7 @@ class Reader:
         self.spoken: list[Mention] = []
         """All places that the sentence has named."""
         self.disease: list[Mention] = []
-        """The organ of the disease that the sentence begins with (食管癌放疗后): what a lesion or a part without a name is of."""
+        """The organ of the disease that the sentence begins with (食管癌放疗后): a part without a name is of it."""
         self.persisting: list[Draft] = []
         """What the sentence before said of an earlier study only: this one may say that it has gone."""
         self.earlier: list[tuple[Draft, Verdict, tuple[int, int]]] = []
@@ -89,7 +91,7 @@ class Reader:
             )
             if draft.state is None and not self.change and not newer:
                 draft.state, draft.uptake, draft.rule = verdict.state, span, "seen earlier"
-                self.persisting.append(draft)
+                self.persisting = [*self.persisting[-_FEW:], draft]
         self.earlier = []
 
     def finish(self) -> None:
@@ -349,7 +351,8 @@ class Reader:
         ):
             return  # what only the CT can judge is never what uptake is said of
         self.topic = mentions
-        self.spoken += [m for m in mentions if all(m is not s for s in self.spoken)]
+        if len(self.spoken) < _MANY:
+            self.spoken += mentions
         if read.lesion:
             self.lesion_topic = mentions
         self.topic_lesion = read.lesion or read.finding

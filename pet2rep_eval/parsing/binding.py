@@ -127,7 +127,7 @@ def bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention]
 
 
 def _parting(read: ReadClause, verdict: Verdict, following: Verdict | None) -> int:
-    """ "Hypermetabolic thickening in the colon with small nodes without uptake": where the second finding begins, or -1."""
+    """ "Avid thickening in the colon with small nodes without uptake": where the second finding begins, or -1."""
     if following is None:
         return -1
     between = range(verdict.last + 1, following.first)

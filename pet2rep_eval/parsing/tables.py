@@ -29,8 +29,9 @@ _ROW = re.compile(
 )
 """A name, and behind it nothing but figures."""
 _PLACED = re.compile(
-    r"\bsuv ?(?:max|peak|mean)? (?:in|of|for|at) [^.;:\d()]{3,60}? (?:was|is|of|measured|measures|reached|at) (?P<first>\d{1,2}(?:\.\d{1,2})?)"
-    r"(?P<more>(?:,? (?:and )?(?:,? ?(?:that )?)(?:in|of|for|at) [^.;:,\d()]{3,60}? (?:was |of )?\d{1,2}(?:\.\d{1,2})?(?!\w|\.\d|%|\s?(?:mm|cm)))*)"
+    r"\bsuv ?(?:max|peak|mean)? (?:in|of|for|at) [^.;:\d()]{3,60}? (?:was|is|of|measured|measures|reached|at)"
+    r" (?P<first>\d{1,2}(?:\.\d{1,2})?)(?P<more>(?:,? (?:and )?(?:,? ?(?:that )?)(?:in|of|for|at) "
+    r"[^.;:,\d()]{3,60}? (?:was |of )?\d{1,2}(?:\.\d{1,2})?(?!\w|\.\d|%|\s?(?:mm|cm)))*)"
 )
 """A value for each of several places: "SUVmax in the anal canal was 13.6, in the inguinal node 4.7"."""
 _VALUE = re.compile(r" (\d{1,2}(?:\.\d{1,2})?)(?=[,.;]|$| and )")

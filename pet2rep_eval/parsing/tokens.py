@@ -145,7 +145,7 @@ def _vocabulary() -> _Vocabulary:
         ],
         [
             c.kind in ("IGNORE", "DISEASE")
-            or (c.kind == "BENIGN" and c.organs)
+            or (c.kind == "BENIGN" and bool(c.organs))
             or w in _LOCATING
             or w in _COMPOUND
             or (len(w) == 1 and c.kind in _SHORT_KINDS)
@@ -410,11 +410,13 @@ def tokenise(normalised: Normalised) -> list[Token]:
 _MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 _DATE = (
     r"(?:\d{4}[-/.年]\s?\d{1,2}(?:[-/.月]\s?\d{1,2}日?|月份?)?|\d{1,2}月\d{1,2}日"
-    rf"|\d{{1,2}}[-/.]\d{{1,2}}[-/.](?:\d{{4}}|\d\d)|(?:\d{{1,2}}(?:st|nd|rd|th)? )?{_MONTH}\.? (?:\d{{1,2}},? )?\d{{4}})"
+    r"|\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d\d)"
+    rf"|(?:\d{{1,2}}(?:st|nd|rd|th)? )?{_MONTH}\.? (?:\d{{1,2}},? )?\d{{4}})"
 )
 _DATED = re.compile(
-    r"\s?(?:本院|我院|外院)?\(?(?:(?:the|that|an?|on|from|of|dated|prior|previous|scan|exam|examination|study|pet/ct|pet-ct|pet|ct|imaging"
-    rf"|performed) ){{0,6}}{_DATE}(?![\d.])\)?\s?(?:的?(?:前次|老|旧)?(?:pet[/-]?ct)?(?:前?片|显像|检查|图像)?(?P<compared>相比较?|比较|对比|对照)?)"
+    r"\s?(?:本院|我院|外院)?\(?(?:(?:the|that|an?|on|from|of|dated|prior|previous|scan|exam|examination|study"
+    rf"|pet/ct|pet-ct|pet|ct|imaging|performed) ){{0,6}}{_DATE}(?![\d.])\)?\s?"
+    r"(?:的?(?:前次|老|旧)?(?:pet[/-]?ct)?(?:前?片|显像|检查|图像)?(?P<compared>相比较?|比较|对比|对照)?)"
 )
 
 

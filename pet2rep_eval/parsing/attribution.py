@@ -71,13 +71,17 @@ class Reader:
         self.sentence = self.sentence_from = 0
         """Number of the sentence, and where it begins."""
         self.spoken: list[Mention] = []
-        """All places that the sentence has named."""
+        self.spoken_before: list[Mention] = []
+        self.spoken_from = 0
+        """All places that the sentence has named, those of the one before, and where those behind a semicolon begin."""
         self.disease: list[Mention] = []
         """The organ of the disease that the sentence begins with (食管癌放疗后): a part without a name is of it."""
         self.persisting: list[Draft] = []
         """What the sentence before said of an earlier study only: this one may say that it has gone."""
         self.earlier: list[tuple[Draft, Verdict, tuple[int, int]]] = []
         """What the sentence says of an earlier study, in case it says nothing of the present one."""
+        self.nearest: list[Mention] = []
+        """The place named last, if only to say where something else is."""
         self.asked = False
         """A colon stands behind the clause before: this one answers."""
         self.clause: ReadClause | None = None
@@ -112,7 +116,9 @@ class Reader:
                 self.sentence_cue = bool(self.persisting)
             self.inherits_cue = False
             self.lesion_topic, self.largest = [], None
-            self.spoken = []
+            if not clause.soft:
+                self.spoken_before, self.spoken = self.spoken, []
+            self.spoken_from = len(self.spoken)
             self.contrast = False
             if not self.after_heading and not clause.soft:
                 self.form = False
@@ -138,6 +144,8 @@ class Reader:
                 break
         self.sentence_start = False
         self.asked = clause.colon
+        places = [m for g in read.groups for m in g.mentions if m.organs]
+        self.nearest = places[-1:] or self.nearest
         if clause.colon and read.kinds <= _PARTS:
             self.form = self.after_heading = True  # "Inferior: absent" in a form of the heart
         if clause.colon and read.lesion and not read.named:
@@ -599,7 +607,9 @@ _REGION_NODES = {
 
 def _leads_on(tokens: Sequence[Token]) -> bool:
     """ "Asymmetric uptake, higher in the right tonsil": the direction is of the uptake named before."""
-    return len(tokens) > 2 and not tokens[0].chinese and tokens[0].kind == "UP" and tokens[1].kind == "IN"
+    lead = 1 if tokens[0].kind == "JOIN" else 0
+    kinds = [t.kind for t in tokens[lead : lead + 2]]
+    return len(tokens) > 2 and not tokens[0].chinese and kinds == ["UP", "IN"]
 
 
 def common_sides(mentions: Sequence[Mention]) -> dict[str, str | None]:

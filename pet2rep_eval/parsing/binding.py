@@ -90,7 +90,8 @@ def bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention]
         if before and not chinese and any(t.kind == "NEG" for t in tokens[: before[0].first]):
             inner = before + inner  # "neither the valves nor the great vessels"
         return inner + (list(after) if joint == "list" else []), "inside"
-    if after and before and not chinese and joint == "in" and before[-1].last == verdict.first - 1:
+    noun = tokens[verdict.last].kind in ("CUE", "HOT", "VOID", "HYPO")
+    if after and before and noun and not chinese and joint == "in" and before[-1].last == verdict.first - 1:
         for mention in after:
             if mention.organs != before[-1].organs:
                 mention.place = mention.aside = True
@@ -99,7 +100,7 @@ def bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention]
         after
         and joint in ("in", "attribute", "of", "list")
         and (
-            (joint == "in" and not (before and _is_predicate(tokens, verdict) and _far(tokens, verdict)))
+            (joint == "in" and not (before and _far(tokens, verdict)))
             or not before
             or (
                 not chinese

@@ -248,7 +248,7 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
             elif (
                 current
                 and current[-1].kind in ("CUE", "STRUCT")
-                and (token.paren or not first or len(current) > 1 or _asks(current[-1]))
+                and (token.paren or not first or len(current) > 1 or _asks(current[-1]) or not paragraph)
             ):
                 continue
             flush(False, colon=True, at=token.start)
@@ -301,7 +301,7 @@ def _unknown_heading(colon: Token, normalised: Normalised, marks: list[int]) -> 
     )
 
 
-_CLAUSE_WORDS = frozenset("but while whereas although though however 但 但是 然而 而 which yet".split())
+_CLAUSE_WORDS = frozenset("but while whereas although though however 但 但是 然而 而 which yet 后者".split())
 
 
 _ANSWERS = frozenset("SUV SIZE EVEN UP DOWN COLD CUE HOT HYPO VOID VERDICT PHYS".split())

@@ -259,7 +259,10 @@ _ADJECTIVES = (_cold_after, _adjective_after, _describes, _attribute_before)
 """Adjectives that a comma parts from the words before them."""
 
 
-_FINITE = frozenset("is are was were remains remain appears appear".split())
+_FINITE = frozenset(
+    "is are was were remains remain appears appear involves affects affected surrounds surrounded occupies encompasses "
+    "encompassed extends".split()
+)
 
 
 _VERDICTS = frozenset("UP DOWN COLD EVEN HOT HYPO VOID ABN PHYS NEG".split())

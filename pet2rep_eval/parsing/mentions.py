@@ -446,6 +446,9 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
                     or mention.place
                     or _is_station(mention)
                     or (stations and mention.compartment)
+                    or (
+                        mention.organs == ("great_vessels",) and mention.first > node.last and not bare_lesion
+                    )
                 ):
                     if mention.nodes:
                         _to_nodes(mention)

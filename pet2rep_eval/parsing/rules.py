@@ -189,6 +189,14 @@ def _uncertain(reader: Reader, read: ReadClause) -> bool:
     return True
 
 
+def _turn_to_nearest(reader: Reader, read: ReadClause) -> None:
+    """ "A mass with reactive hilar nodes which are avid", 侵及精囊腺，后者亦呈高摄取: of what was named last."""
+    mine = {o for m in reader.topic for o in m.organs}
+    if reader.nearest and not mine & set(reader.nearest[0].organs):
+        reader.nearest[0].place = False
+        reader.set_topic(reader.nearest, read)
+
+
 def _one_of_them(reader: Reader, read: ReadClause) -> bool:
     """腹主动脉旁见淋巴结,其中L3水平一枚代谢增高: the place says which of the nodes."""
     return (
@@ -220,6 +228,8 @@ def _carry(reader: Reader, read: ReadClause) -> bool:
         reader.topic = []
         reader.unattributed.append((read.clause.start, read.clause.end))
         return True
+    if read.clause.tokens[0].concept.name == "but.which" and not read.clause.first:
+        _turn_to_nearest(reader, read)
     verdicts = current(read.verdicts, read)
     if not read.clause.first and reader.blocked:
         if not all(v.bare for v in verdicts):
@@ -295,8 +305,15 @@ def _carry(reader: Reader, read: ReadClause) -> bool:
 def _all_of_them(reader: Reader, read: ReadClause) -> list[Mention]:
     """What 以上脏器…均 speaks of: all that the sentence named, of a form all that the field names."""
     every = [t for t in read.clause.tokens if t.concept.every]
+    if any(t.concept.name == "verb.above" for t in every):
+        return [m for m in reader.spoken or reader.spoken_before if m.organs]
+    opened = [m for m in reader.spoken[reader.spoken_from :] if m.organs]
     if any(t.kind == "VERB" for t in every):
-        return [m for m in reader.spoken if m.organs]
+        return opened
+    sites = load_lexicon().sites
+    opened = [m for m in opened if m.node or not any(sites[o].station for o in m.organs)]
+    if every and not read.clause.first and len(opened) > 1 and is_open(opened):
+        return opened  # 胆囊壁不厚,脾不大,胰腺走行自然,代谢均未见异常
     named = {o for m in reader.topic for o in m.organs}
     denied = (
         read.clause.chinese and read.clause.tokens[0].kind == "CUE" and all(v.negated for v in read.verdicts)

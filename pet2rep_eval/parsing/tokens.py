@@ -53,13 +53,13 @@ _NECK = (
 _STATION = r"(?<![a-z0-9.])(?:1[0-4]|[1-9])[rl]?(?:[组区]?[、/,及和](?:1[0-4]|[1-9])[rl]?){0,20}[组区](?!间)"
 _PATTERNS = re.compile(
     rf"(?P<SUV>{SUV})|(?P<SIZE>{SIZE})|(?P<SPINE>{_SPINE})|(?P<LEVEL>{_LEVEL})|(?P<STATION>{_STATION})|(?P<NECK>{_NECK})"
-    r"|(?P<STOP>[。;!?]+|\.(?=\s|$|[^\d\s])(?!\w\.))|(?P<COMMA>,)|(?P<COLON>:)|(?P<OPEN>\()|(?P<CLOSE>\))",
+    r"|(?P<STOP>[。;!?]+|\.(?=\s|$|[^\d\s])(?!\w\.))|(?P<COMMA>,)|(?P<COLON>:|(?<=[\u3400-\u9fff])--(?=[\u3400-\u9fff]))|(?P<OPEN>\()|(?P<CLOSE>\))",
 )
 # Where a pattern can begin at all: one set of characters, searched for much faster than the alternatives above,
 # and for letters and digits what must stand beside them.
 _PATTERN_START = re.compile(
     r"[,:()。;!?.\-\d延最平峰标放第颈胸腰骶ⅰ-ⅶdefmapsctliv由从自]"
-    r"(?:(?<=[,:()。;!?.第ⅰ-ⅶ])|(?<= -)(?=[ >])|(?<=\d)(?<![a-z0-9.]\d)|(?<=[颈胸腰骶])(?=[1-9])"
+    r"(?:(?<=[,:()。;!?.第ⅰ-ⅶ])|(?<= -)(?=[ >])|(?<=[\u3400-\u9fff]-)(?=-[\u3400-\u9fff])|(?<=\d)(?<![a-z0-9.]\d)|(?<=[颈胸腰骶])(?=[1-9])"
     r"|(?<=延)(?=迟)|(?<=最)(?=[大高])|(?<=平)(?=均)"
     r"|(?<=峰)(?=值)|(?<=标)(?=准)"
     r"|(?<=[由从自])(?=[原前治上之约\s]?.{0,3}\d)"
@@ -238,7 +238,7 @@ def _special(text: str) -> list[tuple[int, int, str]]:
         start = candidate.start()
         if start < position:
             continue
-        kind = _SINGLE.get(text[start])
+        kind = _SINGLE.get(text[start]) if text[start + 1 : start + 2] != "-" else None
         if kind == "DASH" and text[start + 1] == ">":
             position = start + 2
             found.append((start, position, "STOP"))

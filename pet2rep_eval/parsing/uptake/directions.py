@@ -151,6 +151,16 @@ class Directions(Targets):
         ):
             self._finish_open()  # "with marked uptake and avid paravertebral tissue"
         if (
+            token.kind == "HOT"
+            and not noun
+            and not token.chinese
+            and self.open is not None
+            and not self.open.used
+            and any(t.kind == "SITE" for t in self.tokens[self.open.last + 1 : i])
+            and any(t.kind == "JOIN" for t in self.tokens[max(0, i - 2) : i])
+        ):
+            self._finish_open()  # "uptake in the prostate plus two avid obturator nodes"
+        if (
             token.kind in ("VOID", "HYPO")
             and self.open is not None
             and not self.open.used
@@ -306,8 +316,11 @@ class Directions(Targets):
         if attributive and not (
             "cue" in self.nouns and self.open is not None and not self.open.used and token.chinese
         ):
-            if self.pending is not None and self.pending[0] is NORMAL and self.pending[1] == i - 1:
-                return  # "normal intense uptake"
+            if self.pending is not None and self.pending[1] == i - 1:
+                if self.pending[0] is NORMAL:
+                    return  # "normal intense uptake"
+                if token.kind == "EVEN" and not token.chinese:
+                    return  # "reduced background activity"
             self._finish_open()
             self.pending = (
                 state,

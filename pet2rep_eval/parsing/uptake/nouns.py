@@ -113,6 +113,8 @@ class Nouns(Modifiers):
         self.degree = self.abnormal = self.focal = None
         last = self.out.verdicts[-1] if self.out.verdicts else None
         self._leave_prior()
+        if token.concept.state is not None:
+            self.prior = False
         if self.named_since and self.neg_used and last is not None and token.text not in _SEEN_WORDS:
             self._close_stretch(i)  # a new subject has its verb
             self.named_since = False

@@ -23,6 +23,7 @@ from pet2rep_eval.records import UptakeState
 
 INCREASED, NORMAL = UptakeState.INCREASED, UptakeState.NORMAL
 
+_REFERENCES = (("liver",), ("great_vessels",), ("spleen",))
 _PARTS = frozenset({"PART", "SIDE"})
 _LESIONS = frozenset({"LESION", "NODE", "FOCAL"})
 _NAMED_CAUSE = frozenset({"BENIGN", "DEG", "JOIN"})
@@ -56,7 +57,7 @@ class Reader:
         self.last: list[Draft] = []
         self.steps = 0
         self.unattributed: list[tuple[int, int]] = []
-        self.reference_clause = False
+        self.reference_clause = self.reference_before = False
         self.change = self.exception = False
         self.contrast = self.form = self.after_heading = False
         self.heading_lesion = self.sentence_start = False
@@ -123,7 +124,7 @@ class Reader:
             if not self.after_heading and not clause.soft:
                 self.form = False
             self.sentence_topic = self.sentence_topic and clause.soft
-            self.reference_clause = False
+            self.reference_before, self.reference_clause = self.reference_clause, False
             self.change = False
             self.exception = clause.tokens[0].concept.exception
         self.after_heading = False
@@ -217,7 +218,9 @@ class Reader:
                 if tokens[mention.last].text == "者" or tokens[mention.last + 1].text == "者":
                     mention.organs, mention.regions, mention.node = mention.nodes, (), True
         if self.nodes_named:
-            for mention in (m for g in groups for m in g.mentions if m.regions and m.nodes):
+            for mention in (
+                m for g in groups for m in g.mentions if (m.regions or m.compartment) and m.nodes
+            ):
                 mention.organs, mention.regions, mention.node = mention.nodes, (), True
         if groups and ("bones" in self.field or self.region == ("musculoskeletal",)) and not clause.chinese:
             for mention in (m for g in groups for m in g.mentions):
@@ -243,6 +246,9 @@ class Reader:
             and any(m.organs and (m.nodes or not m.node) for m in self.topic)
         ):
             named = []  # "Peritoneum: two pelvic deposits"
+        if named and "SUV" in there and all(m.paren and m.organs in _REFERENCES for m in named):
+            if any(t.kind == "SUV" and not t.paren for t in tokens[: named[0].first]):
+                named = []  # "SUVmax 14.9 (liver 2.8)"
         if self.form and self.field == {"skin"} and named:
             named = [m for m in named if m.organs != ("muscles_soft_tissue",)]  # "Skin: left calf lesion"
         if (
@@ -289,7 +295,7 @@ class Reader:
     def _enter_heading(self, clause: Clause) -> None:
         tokens = clause.tokens
         kinds = [t.kind for t in tokens]
-        self.heading_lesion = "LESION" in kinds
+        self.heading_lesion = "LESION" in kinds or any(t.concept.name == "liver.parts" for t in tokens)
         self.nodes_named = "NODE" in kinds and "SITE" not in kinds and "REGION" not in kinds
         above, self.field = self.field, frozenset()
         if not any(k in ELEMENTS for k in kinds):
@@ -302,6 +308,9 @@ class Reader:
             return  # "Pancreas", and "Head:" below it
         finish_groups(groups, tokens)
         mentions = [m for g in groups for m in g.mentions if m.keys]
+        if above == {"skin"} and mentions and all(m.organs == ("muscles_soft_tissue",) for m in mentions):
+            self.field, self.topic, self.blocked = above, self.field_topic, False
+            return  # "Skin - right forearm plaque: avid"
         if not mentions and any(g.node for g in groups):
             self.node_heading, self.node_fields = True, False  # "Nodes", and the regions below it
         elif not clause.paragraph or any(m.organs and not m.node and not m.nodes for m in mentions):

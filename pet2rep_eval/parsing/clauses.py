@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import re
 
 from pet2rep_eval.lexicon import load_lexicon
 from pet2rep_eval.parsing.grammar import ELEMENTS, TERMS
@@ -12,12 +13,15 @@ from pet2rep_eval.parsing.normalise import Normalised
 from pet2rep_eval.parsing.tokens import Token
 
 
+_FIELD_MARK = re.compile(r":|--| - |[。,;.]")
+
+
 def _names_field(token: Token, normalised: Normalised) -> bool:
     """A name and a colon: a field of a form begins."""
     if token.kind not in ("SITE", "REGION", "HILUM", "SIDE", "PART"):
         return False
-    colon = normalised.text.find(":", token.start, token.start + 16)
-    return colon >= 0 and not any(x in normalised.text[token.start : colon] for x in "。,;.")
+    mark = _FIELD_MARK.search(normalised.text, token.start, token.start + 18)
+    return mark is not None and mark.group() not in ("。", ",", ";", ".")
 
 
 _LINKING = frozenset("NEG DEG ABN JOIN SIDE COMMA AGAINST BELOW ABOVE IN OF VERB CAUSE PHYS UP FOCAL".split())
@@ -225,7 +229,8 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
             ):
                 section = "findings"  # "Comparison: none."
         elif token.kind == "DASH":
-            if current and first and paragraph and not pending and names_only(current):
+            fields = paragraph or (bool(out) and out[-1].section == section and _after_field(out))
+            if current and first and fields and not pending and names_only(current):
                 flush(False, colon=True, at=token.start)  # "LUNGS/PLEURA - 3.7 cm mass"
         elif token.kind == "COLON":
             if (
@@ -236,6 +241,15 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
                 and _unknown_heading(token, normalised, marks)
             ):
                 out.append(Clause([token], section, True, True, heading=True))
+            if (
+                not current
+                and len(pending) == 1
+                and pending[0].first
+                and pending[0].paragraph
+                and names_only(pending[0].tokens)
+            ):
+                pending[0].heading = pending[0].colon = first = True  # "Nodal stations, interim:"
+                continue
             if (
                 current
                 and len(pending) == 1
@@ -315,6 +329,11 @@ def _apart(tokens: list[Token], index: int, text: str) -> bool:
         and text[token.start - 1] == " " == text[token.end : token.end + 1]
         and any(t.kind in ("SITE", "SIDE", "REGION") for t in after)
     )
+
+
+def _after_field(out: list[Clause]) -> bool:
+    """The sentence before is a field of a form: "Frontal - preserved. Parietal - reduced."."""
+    return any(c.heading for c in out[-3:])
 
 
 def _asks(token: Token) -> bool:

@@ -45,7 +45,7 @@ _MARKUP_START = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 _TICKED = re.compile(r"\[[xX✓√]\]|[☑☒]|\[ \][^\[\]\n]{1,30}\[ \]")
-_UNTICKED = re.compile(r"(?:\[[ _]\]|☐)[^\[\]\n☐☑☒]{1,40}")
+_UNTICKED = re.compile(r"(?:\[[ _]\]|☐)[^\[\]\n☐☑☒.:;]{1,40}")
 _ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&", "&nbsp;": " ", "&quot;": '"', "&apos;": "'"}
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _LATIN_RUN = re.compile(r"[A-Za-z]+")

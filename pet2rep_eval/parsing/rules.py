@@ -31,9 +31,10 @@ def _reference_value(reader: Reader, read: ReadClause) -> bool:
         and not read.lesion
         and not read.finding
         and not read.clause.heading
-        and all(m.organs in (("liver",), ("great_vessels",)) for m in read.named)
+        and all(m.organs in (("liver",), ("great_vessels",)) or _is_pool(reader, m) for m in read.named)
     )
     if bare_value and not reader.form:
+        reader.reference_clause = True
         return True  # 肝脏SUVmax 2.9
     if not read.reference:
         return bool(reader.reference_clause and read.suv and not read.named and not read.verdicts)
@@ -50,6 +51,13 @@ def _reference_value(reader: Reader, read: ReadClause) -> bool:
         reader.reference_clause = False
         return False
     return not (others and read.lesion)
+
+
+def _is_pool(reader: Reader, mention: Mention) -> bool:
+    """ "Liver SUVmax 2.9. Mediastinum SUVmax 1.7."."""
+    return (
+        reader.reference_before and mention.organs == ("mediastinal_hilar_lymph_nodes",) and not mention.node
+    )
 
 
 def _aside_reference(read: ReadClause) -> bool:
@@ -523,8 +531,10 @@ def _described(reader: Reader, read: ReadClause) -> bool:
     if side is not None and reader.topic and not read.places and "SYM" not in read.kinds:
         mentions = carried(reader, read)
         if mentions is not reader.topic:
-            reader.describe(mentions, read)
+            drafts = reader.describe(mentions, read)
             reader.set_topic(mentions, read)
+            reader.last = drafts
+            reader.measure(read)
             return True
     if reader.topic and (read.lesion or read.finding):
         reader.topic_lesion = True

@@ -73,6 +73,13 @@ class Comparisons(Directions):
             target = self._target_before(i) or target
         elif target == "side" and i and self.tokens[i - 1].kind == "SIDE" and not (self.out.cue or self.open):
             return  # "left greater than right": which side has more of what was said
+        elif (
+            target == "side"
+            and i
+            and self.out.verdicts
+            and self.tokens[i - 1].kind == self._next_kind(i) == "SIDE"
+        ):
+            return  # "hypometabolism, right greater than left"
         elif all(t.kind in _OF_PARTS for t in self.tokens):
             return  # "mesial greater than lateral"
         ahead = [t.kind for t in self.tokens[i + 1 : i + 4]]
@@ -87,7 +94,7 @@ class Comparisons(Directions):
         spoken = (
             self.valued
             or (self.form and not self.out.structural and target in ("reference", "surround"))
-            or any(self.tokens[j].kind == "REF" for j in self.out.compared)
+            or any(self.tokens[j].kind == "REF" or self.tokens[j].concept.tracer for j in self.out.compared)
             or self.tokens[i].concept.hot
         )
         if not (self.nouns & {"cue"} or self.earlier_cue or self.open is not None or self.out.cue or spoken):
@@ -247,7 +254,9 @@ class Comparisons(Directions):
         behind = {t.kind for t in self.tokens[i + 1 :]} if not token.chinese else set()
         if self._next_kind(i) == "IN" and {"PRIOR", "HOT"} <= behind:
             return  # "resolution of previously avid nodes": the nodes are named behind
-        seen = "CUE" in behind  # "resolved on PET"
+        seen = not behind.isdisjoint(
+            ("CUE", "ABOVE")
+        )  # "resolved on PET", "no longer visible above background"
         if seen or self.out.cue or self.earlier_cue or "cue" in self.nouns or token.concept.hot:
             self.prior = False
             self.out.resolved = True

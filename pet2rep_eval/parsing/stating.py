@@ -205,7 +205,8 @@ def by_value(reader: Reader, read: ReadClause, lesion: bool) -> None:
         if draft.state is None and not draft.region:
             site = sites[draft.key]
             sized = bool(draft.size_mm) and not site.measured
-            if lesion or draft.lesion or sized or site.station or not site.normally:
+            bare = not read.clause.chinese and reader.form and not site.measured
+            if lesion or draft.lesion or sized or bare or site.station or not site.normally:
                 draft.state = INCREASED if value >= SUV_THRESHOLD else NORMAL
                 draft.rule, draft.sentence = "SUV only", reader.sentence
                 suv_tokens = [t for t in read.clause.tokens if t.kind == "SUV"]

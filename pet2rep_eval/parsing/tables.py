@@ -18,6 +18,9 @@ _HEAD = re.compile(r"[^\d。;]{0,60}\b(?P<scale>deauville|suv)[^\d。;]{0,60}")
 _INLINE = re.compile(
     r"deauville(?: five point)?(?: scores?| scale)?(?: by (?:site|region))?:(?=[^\d:]{3,40}[1-5]\b)"
 )
+_INLINE_SUV = re.compile(
+    r"\bsuv ?(?:max|peak|mean)?\)?:(?=[^\d:]{0,12}[a-z]\w* ?(?:[a-z0-9]+ ){0,4}\d{1,2}\.\d)"
+)
 _FIGURE = re.compile(
     r"(?<![\w.,/-])(?<!suv )(?<!segment )(?<!seg )(?<!level )(?<!station )(?<!stn )"
     r"\d{1,2}(?:\.\d{1,2})?(?![\w.%]|\s?(?:mm|cm|x|hu|%|:))"
@@ -73,6 +76,12 @@ def figures(normalised: Normalised) -> Iterator[tuple[int, int, str]]:
             yield from (
                 (start + m.start(), start + m.end(), "deauville")
                 for m in _FIGURE.finditer(line, inline.end())
+            )
+        elif (values := _INLINE_SUV.search(line)) is not None and len(line) <= 2 * _LONGEST:
+            yield from (
+                (start + m.start(), start + m.end(), "suv")
+                for m in _FIGURE.finditer(line, values.end())
+                if "." in m.group()
             )
         elif scales and len(line) <= _LONGEST and _ROW.match(line.strip()):
             numbering = _NUMBER_OF_ROW.match(line)

@@ -342,6 +342,9 @@ def tokenise(normalised: Normalised) -> list[Token]:
                         depth, paren = 0, False
                     elif kind == "STOP" and paren:
                         kind, concept = "COMMA", bare["COMMA"]  # "(SUVmax 4.1; previously 12.5)"
+                    if kind == "SUV" and piece.count(")") > piece.count("("):
+                        depth = max(depth - 1, 0)  # "lesions (SUVmax): T4 7.7"
+                        paren = depth > 0
                     sign = piece if kind not in _MEASURES else kind if piece.isascii() else f"{kind} zh"
                 else:
                     if concept is _SPINE_CONCEPT and piece[0] == "d":

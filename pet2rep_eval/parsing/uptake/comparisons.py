@@ -183,7 +183,7 @@ class Comparisons(Directions):
     def on_prior(self, i: int, token: Token) -> None:
         last = self.out.verdicts[-1] if self.out.verdicts else None
         behind = token.concept.behind or (not token.chinese and self._next_kind(i) in ("VERB", "JOIN", ""))
-        if behind and last is not None and last.last == i - 1:
+        if behind and last is not None and last.last == i - 1 and token.paren == self.tokens[i - 1].paren:
             last.prior = True  # "highly avid on the baseline scan"
             return
         if (

@@ -138,11 +138,16 @@ class Reader:
             self.field = frozenset()  # a line of its own, not of the heading above
         self.clause = read
         self._recall_disease(read)
+        topic = (
+            self.topic if clause.chinese and not clause.first and clause.tokens[0].concept.exception else None
+        )
         for name, rule in self.rules_for(read.kinds):
             self.steps += 1
             if rule(self, read):
                 self.rule = name
                 break
+        if topic:
+            self.topic = topic  # 肝、脾除左叶囊肿外均未见异常
         self.sentence_start = False
         self.asked = clause.colon
         places = [m for g in read.groups for m in g.mentions if m.organs]

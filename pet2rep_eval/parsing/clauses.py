@@ -273,7 +273,10 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
                 continue  # "Otherwise, no abnormal uptake"
             flush(False, at=token.start)
         elif current and (
-            (token.kind == "BUT" and token.text in _CLAUSE_WORDS)
+            (
+                token.kind == "BUT"
+                and (token.text in _CLAUSE_WORDS or (token.chinese and token.concept.exception))
+            )
             or (token.kind == "LIKEWISE" and not token.chinese)
         ):
             flush(False)

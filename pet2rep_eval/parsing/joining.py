@@ -111,7 +111,7 @@ def merged(clauses: list[Clause]) -> list[Clause]:
     if False in [clause.chinese for clause in clauses]:
         clauses = _denied_lists(clauses)
     for clause in clauses:
-        if clause.heading:
+        if clause.heading or (clause.chinese and clause.tokens[0].concept.exception and waiting):
             out.extend(waiting)
             waiting = []
             out.append(clause)

@@ -100,6 +100,8 @@ def _names_nodes(text: str) -> bool:
     return _NODE_WORD.search(text) is not None
 
 
+_LINED = (("bones",), ("spine",), ("muscles_soft_tissue",))
+"""Around a bone, a prosthesis or a port in the chest wall is still of it."""
 NEAR = 6
 """Characters between two names from which on they never belong together."""
 
@@ -145,7 +147,7 @@ class _GroupReader:
                         ):
                             continue
                         # around a bone or a prosthesis is still of the bone
-                        mention.place = not (token.concept.around and mention.organs == ("bones",))
+                        mention.place = not (token.concept.around and mention.organs in _LINED[:1])
             elif kind == "NODE":
                 self._node(i)
             elif kind == "LESION":
@@ -279,8 +281,7 @@ class _GroupReader:
             concept.nodes,
             concept.mass,
             concept.negated,
-            place=kind == "HILUM"
-            or (self.place_before and not (self.around and concept.organs == ("bones",))),
+            place=kind == "HILUM" or (self.place_before and not (self.around and concept.organs in _LINED)),
             paren=token.paren,
             compartment=concept.compartment,
             inside=token.text.endswith("内") or token.text.startswith("intra"),
@@ -499,8 +500,9 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
         if len(earlier.mentions) == 1 and later.mentions:
             between = list(tokens[earlier.last + 1 : later.first])
             if (
-                len(between) == 1
+                between
                 and between[0].text == "of"
+                and all(t.kind == "REST" for t in between[1:])
                 and earlier.mentions[0].organs
                 and not earlier.node
                 and earlier.mentions[0].last == earlier.last

@@ -44,6 +44,8 @@ _MARKUP_START = re.compile(
     r"(?:(?<=[^\-+\d=|\#\[])|(?<=^.)|(?<=[a-z]-))",
     re.DOTALL | re.MULTILINE,
 )
+_INDENTED = re.compile(r"(?:[-*+]|\d{1,2}[.)、)]|\[[xX✓√]\])[ \t]+")
+"""A list mark behind the indentation of its line."""
 _TICKED = re.compile(r"\[[xX✓√]\]|[☑☒]|\[ \][^\[\]\n]{1,30}\[ \]")
 _UNTICKED = re.compile(r"(?:\[[ _]\]|☐)[^\[\]\n☐☑☒.:;]{1,40}")
 _ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&", "&nbsp;": " ", "&quot;": '"', "&apos;": "'"}
@@ -155,6 +157,10 @@ def normalise(text: str) -> Normalised:
                 position = close + 3
         else:
             builder.mark(match)
+            indented = _INDENTED.match(text, position) if match.lastgroup == "space" else None
+            if indented and ("\n" in match.group() or "\r" in match.group()):
+                builder.paragraphs.add(builder.size)
+                position = indented.end()
     if position < len(text):
         plain(position, len(text))
     return builder.done()

@@ -114,7 +114,9 @@ def _likewise(reader: Reader, read: ReadClause) -> bool:
     if read.verdicts or not reader.last or read.suv or read.kinds.isdisjoint(("NEG", "LIKEWISE")):
         return False
     kinds = [t.kind for t in read.clause.tokens]
-    last = next((d for d in reversed(reader.last) if d.state is not None), None)
+    so = kinds == ["LIKEWISE"] and not read.clause.chinese and is_open(reader.topic)
+    said = [d for d in reader.drafts[-6:] if d.sentence == reader.sentence] if so else reader.last
+    last = next((d for d in reversed(said) if d.state is not None), None)
     if last is None or last.state is None:
         return False
     bare_denial = (
@@ -123,7 +125,7 @@ def _likewise(reader: Reader, read: ReadClause) -> bool:
         and (kinds[-1] == "NEG" or (bool(read.named) and read.clause.tokens[0].text == "none"))
     )
     denied = bare_denial and reader.sentence_cue and not read.clause.trailing and not read.clause.chinese
-    if not ("LIKEWISE" in kinds and read.named) and not denied:
+    if not ("LIKEWISE" in kinds and read.named) and not denied and not so:
         return False
     if denied and reader.asked and not read.named:
         for draft in reader.last:
@@ -135,10 +137,10 @@ def _likewise(reader: Reader, read: ReadClause) -> bool:
         return True
     at = kinds.index("LIKEWISE") if "LIKEWISE" in kinds else len(kinds) - 1 - kinds[::-1].index("NEG")
     verdict = Verdict(NORMAL if denied else last.state, at, at)
-    mentions = read.named or carried(reader, read)
+    mentions = read.named or (reader.topic if so else carried(reader, read))
     reader.state(mentions, verdict, read, "likewise")
     reader.set_topic(mentions, read)
-    return True
+    return True  # "as do the spleen", "… and a level III node was weakly so"
 
 
 def _remainder(reader: Reader, read: ReadClause) -> bool:
@@ -197,6 +199,17 @@ def _uncertain(reader: Reader, read: ReadClause) -> bool:
     return True
 
 
+def _surrounding(read: ReadClause) -> list[Mention]:
+    """ "Focal fat near the ligament has lower uptake than the surrounding liver": it lies in what surrounds it."""
+    tokens = read.clause.tokens
+    at = next((i for i in sorted(read.reading.compared) if tokens[i].kind == "SURROUND"), -1)
+    following = tokens[at + 1] if 0 <= at < len(tokens) - 1 else None
+    if following is None or following.kind != "SITE" or following.chinese or following.concept.contextual:
+        return []
+    site = following
+    return [Mention(site.concept.organs, (), site.concept.side, site.start, site.end, at + 1, at + 1)]
+
+
 def _turn_to_nearest(reader: Reader, read: ReadClause) -> None:
     """ "A mass with reactive hilar nodes which are avid", 侵及精囊腺，后者亦呈高摄取: of what was named last."""
     mine = {o for m in reader.topic for o in m.organs}
@@ -227,6 +240,12 @@ def _carry(reader: Reader, read: ReadClause) -> bool:
     """A verdict in a clause without a place of its own: the topic, or the region of the heading."""
     if read.named or not read.verdicts:
         return False
+    around = _surrounding(read) if read.places or not reader.topic else []
+    if around:
+        for verdict in read.verdicts:
+            reader.state(around, verdict, read, "located")
+        reader.set_topic(around, read)
+        return True
     if (
         read.places
         and not (reader.form and reader.sentence_start and reader.topic)

@@ -14,6 +14,9 @@ from pet2rep_eval.parsing.mentions import Mention
 from pet2rep_eval.parsing.uptake import Verdict
 from pet2rep_eval.records import UptakeState
 
+_SOLID = ("liver", "spleen")
+_LARGEST_LESION = 80.0
+"""Millimetres: what is measured in these organs with an SUV and is smaller is a lesion, not the organ."""
 INCREASED, NORMAL = UptakeState.INCREASED, UptakeState.NORMAL
 
 
@@ -204,7 +207,8 @@ def by_value(reader: Reader, read: ReadClause, lesion: bool) -> None:
     for draft in reader.last:
         if draft.state is None and not draft.region:
             site = sites[draft.key]
-            sized = bool(draft.size_mm) and not site.measured
+            small = draft.key in _SOLID and all(max(s) < _LARGEST_LESION for s in draft.size_mm)
+            sized = bool(draft.size_mm) and (small or not site.measured)
             bare = not read.clause.chinese and reader.form and not site.measured
             if lesion or draft.lesion or sized or bare or site.station or not site.normally:
                 draft.state = INCREASED if value >= SUV_THRESHOLD else NORMAL

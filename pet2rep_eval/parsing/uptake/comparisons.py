@@ -22,6 +22,8 @@ class Comparisons(Directions):
         self._compare("not above" if token.concept.state is NORMAL else "below", i)
 
     def on_above(self, i: int, token: Token) -> None:
+        if i and self.tokens[i - 1].kind == "RESOLVED":
+            return  # "no longer visible above background"
         self._compare("above", i)
 
     def on_equal(self, i: int, token: Token) -> None:

@@ -163,6 +163,8 @@ class Modifiers(Comparisons):
                 return
         denied = token.concept.noun and self.neg is not None and not self.neg_used and not self.out.cue
         alone = self._next_kind(i) not in ("CUE", "HOT", "IN", "VOID", "HYPO") or self._names_next(i + 1)
+        if i + 1 < self.size and self.tokens[i + 1].concept.name == "verb.with":
+            alone = False  # "no foci with pathological uptake"
         if denied and alone and self.neg is not None:
             self._emit(NORMAL, self.neg, i, False)  # "no other focus in the skeleton"
             self.neg_used = True

@@ -11,25 +11,18 @@ from collections.abc import Callable, Sequence
 
 from pet2rep_eval.lexicon import load_lexicon
 from pet2rep_eval.parsing.drafts import Draft, ReadClause
-from pet2rep_eval.parsing.grammar import ELEMENTS, chunks
 from pet2rep_eval.parsing.joining import Clause
-from pet2rep_eval.parsing.locating import mark_places
-from pet2rep_eval.parsing.measuring import is_quoted, measured
-from pet2rep_eval.parsing.mentions import Group, Mention, finish_groups, read_group
-from pet2rep_eval.parsing.remembered import known
-from pet2rep_eval.parsing.tokens import Token
+from pet2rep_eval.parsing.measuring import is_quoted
+from pet2rep_eval.parsing.mentions import Group, Mention
 from pet2rep_eval.parsing.uptake import Verdict
 from pet2rep_eval.records import UptakeState
 
 INCREASED, NORMAL = UptakeState.INCREASED, UptakeState.NORMAL
 
-_REFERENCES = (("liver",), ("great_vessels",), ("spleen",))
 _PARTS = frozenset({"PART", "SIDE"})
-_LESIONS = frozenset({"LESION", "NODE", "FOCAL"})
 _NAMED_CAUSE = frozenset({"BENIGN", "DEG", "JOIN"})
 _MANY, _FEW = 40, 8
 """Bounds of what is looked back on, so that the work stays linear in the text."""
-_LOCATING = frozenset({"LOCATED", "MAXIMAL", "MOST", "WITH_MOST", "INVOLVE"})
 
 
 class Reader:
@@ -38,7 +31,11 @@ class Reader:
     def __init__(
         self,
         rules_for: Callable[[frozenset[str]], Sequence[tuple[str, Callable[[Reader, ReadClause], bool]]]],
+        read_clause: Callable[[Reader, Clause], ReadClause],
+        enter_heading: Callable[[Reader, Clause], None],
     ) -> None:
+        self.read_clause, self.enter_heading = read_clause, enter_heading
+        """How a clause is read, and what a heading changes."""
         self.rules_for = rules_for
         """The rules that can apply to a clause with these kinds, in order."""
         self.drafts: list[Draft] = []
@@ -129,11 +126,11 @@ class Reader:
             self.exception = clause.tokens[0].concept.exception
         self.after_heading = False
         if clause.heading and not (self.announced and not clause.colon):
-            self._enter_heading(clause)
+            self.enter_heading(self, clause)
             self.form = self.after_heading = self.sentence_start = True
             return
         self.node_heading = self.node_heading and self.node_fields
-        read = self._read(clause)
+        read = self.read_clause(self, clause)
         if clause.paragraph and read.named:
             self.field = frozenset()  # a line of its own, not of the heading above
         self.clause = read
@@ -197,172 +194,7 @@ class Reader:
             if said and draft.state is NORMAL and draft.sentence == self.sentence:
                 draft.state = INCREASED
 
-    def _read(self, clause: Clause) -> ReadClause:
-        tokens = clause.tokens
-        goes_on = not clause.first
-        alone = known(
-            tokens,
-            (
-                self.inherits_cue
-                and goes_on
-                and _leads_on(tokens)
-                and not any(d.state is NORMAL for d in self.last),
-                self.sentence_cue,
-                (self.change or bool(self.earlier)) and goes_on,
-                self.form and clause.section != "structure" and not (clause.soft and clause.trailing),
-                self.contrast and goes_on,
-            ),
-            self.topic,
-            self.field,
-            clause.first and not clause.soft and not self.form and not self.field,
-        )
-        kinds, there, reading = alone.shape.kinds, alone.shape.there, alone.reading
-        groups = alone.groups_at(tokens) if alone.groups else []
-        if groups and self.topic and self.topic[0].node and all(m.node for m in self.topic):
-            for mention in (m for g in groups for m in g.mentions if m.regions and m.last + 1 < len(tokens)):
-                if tokens[mention.last].text == "者" or tokens[mention.last + 1].text == "者":
-                    mention.organs, mention.regions, mention.node = mention.nodes, (), True
-        if self.nodes_named:
-            for mention in (
-                m for g in groups for m in g.mentions if (m.regions or m.compartment) and m.nodes
-            ):
-                mention.organs, mention.regions, mention.node = mention.nodes, (), True
-        if groups and ("bones" in self.field or self.region == ("musculoskeletal",)) and not clause.chinese:
-            for mention in (m for g in groups for m in g.mentions):
-                if mention.regions == ("pelvis",) or tokens[mention.last].text == "iliac":
-                    mention.organs, mention.regions = ("bones",), ()  # under "Bones"
-        if groups and not _LOCATING.isdisjoint(there):
-            mark_places(self, groups, clause, kinds)
-        suv, sizes = measured(tokens) if "SUV" in there or "SIZE" in there else ((), [])
-        named = (
-            [m for g in groups for m in g.mentions if not m.place and (m.organs or m.regions)]
-            if groups
-            else []
-        )
-        if (
-            self.form
-            and self.sentence_start
-            and named
-            and all(
-                (m.regions and ("LESION" in there or "whole_body" in m.regions))
-                or (m.node and tokens[m.last].kind == "REGION" and not self.node_heading)
-                for m in named
-            )
-            and any(m.organs and (m.nodes or not m.node) for m in self.topic)
-        ):
-            named = []  # "Peritoneum: two pelvic deposits"
-        if named and "SUV" in there and all(m.paren and m.organs in _REFERENCES for m in named):
-            if any(t.kind == "SUV" and not t.paren for t in tokens[: named[0].first]):
-                named = []  # "SUVmax 14.9 (liver 2.8)"
-        if self.form and self.field == {"skin"} and named:
-            named = [m for m in named if m.organs != ("muscles_soft_tissue",)]  # "Skin: left calf lesion"
-        if (
-            self.form
-            and len(self.topic) > 1
-            and named
-            and (
-                self.sentence_topic
-                or (all(v.negated for v in reading.verdicts) and all(m.lesion for m in named))
-            )
-        ):
-            heading = {o for m in self.topic for o in m.organs}
-            if (
-                all(m.organs and set(m.organs) <= heading and m.side is None for m in named)
-                and self.sentence_start
-                and ("LESION" not in there or any(v.negated for v in reading.verdicts))
-            ):
-                named = list(self.topic)
-        return ReadClause(
-            clause,
-            groups,
-            reading,
-            suv,
-            sizes,
-            rest="REST" in there,
-            lesion=self.heading_lesion or not _LESIONS.isdisjoint(there),
-            node="NODE" in there,
-            finding="FINDING" in there,
-            reference="REF" in there and not (named and "LESION" in there),
-            named=named,
-            verdicts=list(reading.verdicts),
-            places=bool(groups)
-            and not named
-            and any(
-                m.place and not m.aside and (not m.paren or tokens[0].paren)
-                for g in groups
-                for m in g.mentions
-            ),
-            kinds=there,
-        )
-
     # --- topic
-
-    def _enter_heading(self, clause: Clause) -> None:
-        tokens = clause.tokens
-        kinds = [t.kind for t in tokens]
-        self.heading_lesion = "LESION" in kinds or any(t.concept.name == "liver.parts" for t in tokens)
-        self.nodes_named = "NODE" in kinds and "SITE" not in kinds and "REGION" not in kinds
-        above, self.field = self.field, frozenset()
-        if not any(k in ELEMENTS for k in kinds):
-            # a heading that names nothing known: what follows is not about what stood before
-            self.topic, self.blocked = [], not self.region
-            return
-        groups = [read_group(tokens, c, above) for c in chunks(kinds) if c.rule == "group"]
-        if groups and all(g.part and not g.mentions for g in groups):
-            self.field, self.topic, self.blocked = above, self.field_topic, False
-            return  # "Pancreas", and "Head:" below it
-        finish_groups(groups, tokens)
-        mentions = [m for g in groups for m in g.mentions if m.keys]
-        if above == {"skin"} and mentions and all(m.organs == ("muscles_soft_tissue",) for m in mentions):
-            self.field, self.topic, self.blocked = above, self.field_topic, False
-            return  # "Skin - right forearm plaque: avid"
-        if not mentions and any(g.node for g in groups):
-            self.node_heading, self.node_fields = True, False  # "Nodes", and the regions below it
-        elif not clause.paragraph or any(m.organs and not m.node and not m.nodes for m in mentions):
-            self.node_heading = False
-        elif self.node_heading:
-            self.node_fields = True
-        regions = [m for m in mentions if m.regions]
-        self.blocked = False
-        self.last = []
-        if regions and self.node_heading and not any(m.organs for m in mentions):
-            nodes = tuple(n for m in regions for n in m.nodes or _REGION_NODES.get(m.regions[0], ()))
-            self.topic = [
-                Mention((n,), (), None, -1, -1, groups[0].first, groups[0].last, (n,), node=True)
-                for n in nodes
-            ]
-        elif regions and not any(m.organs for m in mentions):
-            self.region = tuple(r for m in regions for r in m.regions)
-            self.region_nodes = tuple(n for m in regions for n in m.nodes)
-            self.topic = []
-        elif mentions:
-            for mention in regions if self.node_heading else ():
-                if mention.nodes:
-                    mention.organs, mention.regions, mention.node = mention.nodes, (), True
-            organs = [m for m in mentions if m.organs]
-            for mention in organs:
-                mention.heading = False
-            if self.node_heading:
-                for mention in organs:
-                    if mention.nodes and tokens[mention.last].concept.compartment:
-                        mention.organs, mention.node = (
-                            mention.nodes,
-                            True,
-                        )  # "Nodes", and "Mesenteric:" below it
-            self.topic = organs or mentions
-            self.topic_lesion = False
-            self.field = frozenset(o for m in organs for o in m.organs)
-            self.field_topic = organs
-            if all(m.organs for m in mentions):
-                groups_of = {load_lexicon().sites[o].group for m in mentions for o in m.organs}
-                if len(groups_of) == 1 and clause.paragraph:
-                    self.region = tuple(groups_of)
-                    self.region_nodes = ()
-        elif any(g.node for g in groups):
-            self.topic = []
-            self.topic = self.generic_nodes(groups[0])
-            self.blocked = not self.topic
-        self.sentence_topic = True
 
     def set_topic(self, mentions: list[Mention], read: ReadClause) -> None:
         sites = load_lexicon().sites
@@ -398,7 +230,7 @@ class Reader:
             ):
                 stations = tuple(dict.fromkeys(near)) or stations
         if not stations and self.region:
-            stations = tuple(n for r in self.region for n in _REGION_NODES.get(r, ()))
+            stations = tuple(n for r in self.region for n in REGION_NODES.get(r, ()))
         return [Mention((s,), (), None, -1, -1, group.first, group.last, (s,), node=True) for s in stations]
 
     # --- statements
@@ -613,17 +445,10 @@ class Reader:
             draft.size_mm += tuple([s for s in read.sizes if s not in draft.size_mm])
 
 
-_REGION_NODES = {
+REGION_NODES = {
     "head_neck": ("cervical_lymph_nodes",), "chest": ("mediastinal_hilar_lymph_nodes",),
     "abdomen": ("abdominal_lymph_nodes",), "pelvis": ("pelvic_lymph_nodes",),
 }  # fmt: skip
-
-
-def _leads_on(tokens: Sequence[Token]) -> bool:
-    """ "Asymmetric uptake, higher in the right tonsil": the direction is of the uptake named before."""
-    lead = 1 if tokens[0].kind == "JOIN" else 0
-    kinds = [t.kind for t in tokens[lead : lead + 2]]
-    return len(tokens) > 2 and not tokens[0].chinese and kinds == ["UP", "IN"]
 
 
 def common_sides(mentions: Sequence[Mention]) -> dict[str, str | None]:

@@ -12,7 +12,6 @@ from pet2rep_eval.parsing.joining import Clause, is_chinese, merged, names_only
 from pet2rep_eval.parsing.normalise import Normalised
 from pet2rep_eval.parsing.tokens import Token
 
-
 _FIELD_MARK = re.compile(r":|--| - |[。,;.]")
 
 

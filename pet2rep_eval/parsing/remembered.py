@@ -10,7 +10,8 @@ from typing import Any
 
 from pet2rep_eval.parsing import uptake
 from pet2rep_eval.parsing.grammar import Chunk, chunks
-from pet2rep_eval.parsing.mentions import NEAR, Group, Mention, finish_groups, read_group
+from pet2rep_eval.parsing.grouping import finish_groups
+from pet2rep_eval.parsing.mentions import NEAR, Group, Mention, read_group
 from pet2rep_eval.parsing.tokens import Token
 from pet2rep_eval.parsing.uptake import COMPARING, Reading, Verdict
 

@@ -10,9 +10,11 @@ from pet2rep_eval.lexicon import load_lexicon
 from pet2rep_eval.parsing.attribution import Reader
 from pet2rep_eval.parsing.clauses import split
 from pet2rep_eval.parsing.drafts import Draft
+from pet2rep_eval.parsing.fields import enter_heading
 from pet2rep_eval.parsing.headings import READ, Heading, find_headings
 from pet2rep_eval.parsing.joining import Clause
 from pet2rep_eval.parsing.normalise import Normalised, language_of, normalise
+from pet2rep_eval.parsing.reading import read_clause
 from pet2rep_eval.parsing.rules import rules_for
 from pet2rep_eval.parsing.tokens import tokenise
 from pet2rep_eval.records import Diagnostic, ParsedReport, Section, Span, Statement
@@ -54,7 +56,7 @@ def parse_report(text: str, language: str = "auto", *, sections: Sequence[str] |
 
 
 def _walk(clauses: list[Clause], wanted: frozenset[str]) -> Reader:
-    reader = Reader(rules_for)
+    reader = Reader(rules_for, read_clause, enter_heading)
     for clause in clauses:
         if clause.section in wanted:
             reader.walk(clause)

@@ -1,0 +1,219 @@
+"""A verdict in a clause without a place of its own: the topic, the region of the heading, or the rest of it."""
+
+from __future__ import annotations
+
+from pet2rep_eval.lexicon import load_lexicon
+from pet2rep_eval.parsing.attribution import Reader
+from pet2rep_eval.parsing.binding import current
+from pet2rep_eval.parsing.drafts import ReadClause
+from pet2rep_eval.parsing.mentions import Mention
+from pet2rep_eval.parsing.stating import by_value, carried, cold_core, is_open
+from pet2rep_eval.records import UptakeState
+
+INCREASED, NORMAL = UptakeState.INCREASED, UptakeState.NORMAL
+
+
+def remainder(reader: Reader, read: ReadClause) -> bool:
+    """余, "otherwise", "elsewhere": the rest of the same organ or region."""
+    if not read.rest or read.named or not read.verdicts:
+        return False
+    verdict = current(read.verdicts, read)[-1]
+    chinese = read.clause.chinese or any(g.part for g in read.groups)
+    if (
+        reader.topic
+        and not reader.blocked
+        and not (reader.exception and not read.clause.first)
+        and not (read.clause.first and read.clause.tokens[0].concept.elsewhere)
+        and (
+            chinese
+            or (reader.sentence_topic and (not read.clause.first or read.clause.soft))
+            or (bool(reader.field) and read.clause.tokens[0].kind in ("NEG", "REST"))
+            or _rest_of_lesion(read)
+            or verdict.bare
+        )
+    ):
+        if verdict.bare and not chinese and not reader.sentence_topic:
+            return True
+        reader.state(carried(reader, read), verdict, read, "remainder")
+        return True
+    if verdict.bare and not read.reading.cue:
+        return True
+    if read.node:
+        group = next(g for g in read.groups if g.node) if any(g.node for g in read.groups) else None
+        nodes = reader.generic_nodes(group) if group and reader.region_nodes else []
+        if nodes:
+            reader.state(nodes, verdict, read, "remainder")
+            return True
+    keys = reader.region or ("whole_body",)
+    mention = Mention((), keys, None, -1, -1, 0, 0)
+    reader.state([mention], verdict, read, "remainder")
+    return True
+
+
+def _rest_of_lesion(read: ReadClause) -> bool:
+    """ "The remainder of the mass": of what the text speaks of."""
+    kinds = [t.kind for t in read.clause.tokens[:2]]
+    return kinds == ["REST", "LESION"]
+
+
+def _surrounding(read: ReadClause) -> list[Mention]:
+    """ "Focal fat near the ligament has lower uptake than the surrounding liver": it lies in what surrounds it."""
+    tokens = read.clause.tokens
+    at = next((i for i in sorted(read.reading.compared) if tokens[i].kind == "SURROUND"), -1)
+    following = tokens[at + 1] if 0 <= at < len(tokens) - 1 else None
+    if following is None or following.kind != "SITE" or following.chinese or following.concept.contextual:
+        return []
+    site = following
+    return [Mention(site.concept.organs, (), site.concept.side, site.start, site.end, at + 1, at + 1)]
+
+
+def _turn_to_nearest(reader: Reader, read: ReadClause) -> None:
+    """ "A mass with reactive hilar nodes which are avid", 侵及精囊腺，后者亦呈高摄取: of what was named last."""
+    mine = {o for m in reader.topic for o in m.organs}
+    if reader.nearest and not mine & set(reader.nearest[0].organs):
+        reader.nearest[0].place = False
+        reader.set_topic(reader.nearest, read)
+
+
+def _one_of_them(reader: Reader, read: ReadClause) -> bool:
+    """腹主动脉旁见淋巴结,其中L3水平一枚代谢增高: the place says which of the nodes."""
+    return (
+        read.clause.chinese
+        and not read.clause.first
+        and bool(reader.topic)
+        and _about_nodes(reader.topic)
+        and not read.lesion
+        and not read.finding
+        and any(t.text in ("水平", "层面") for t in read.clause.tokens)
+    )
+
+
+def _about_nodes(topic: list[Mention]) -> bool:
+    sites = load_lexicon().sites
+    return all(m.node or (bool(m.organs) and all(sites[o].station for o in m.organs)) for m in topic)
+
+
+def carry(reader: Reader, read: ReadClause) -> bool:
+    """A verdict in a clause without a place of its own: the topic, or the region of the heading."""
+    if read.named or not read.verdicts:
+        return False
+    around = _surrounding(read) if read.places or not reader.topic else []
+    if around:
+        for verdict in read.verdicts:
+            reader.state(around, verdict, read, "located")
+        reader.set_topic(around, read)
+        return True
+    if (
+        read.places
+        and not (reader.form and reader.sentence_start and reader.topic)
+        and not _one_of_them(reader, read)
+    ):
+        reader.blocked = True
+        reader.topic = []
+        reader.unattributed.append((read.clause.start, read.clause.end))
+        return True
+    if read.clause.tokens[0].concept.name == "but.which" and not read.clause.first:
+        _turn_to_nearest(reader, read)
+    verdicts = current(read.verdicts, read)
+    if not read.clause.first and reader.blocked:
+        if not all(v.bare for v in verdicts):
+            reader.unattributed.append((read.clause.start, read.clause.end))
+        return True
+    if _speaks_of_field(reader, read):
+        reader.set_topic(reader.field_topic, read)
+    group = next((g for g in read.groups if g.node and not g.mentions), None)
+    if group is not None and (not reader.topic or reader.region_nodes):
+        nodes = carried(reader, read) if reader.topic else reader.generic_nodes(group)
+        if nodes:
+            for verdict in verdicts:
+                reader.state(nodes, verdict, read, "nodes of the heading")
+            reader.set_topic(nodes, read)
+            reader.last = [d for m in nodes for d in m.drafts.values()]
+            return True
+    if (
+        group is not None
+        and read.clause.first
+        and reader.topic
+        and carried(reader, read) is reader.topic
+        and not _about_nodes(reader.topic)
+    ):
+        reader.unattributed.append((read.clause.start, read.clause.end))
+        return True  # nodes of no known station are not about the organ before
+    if reader.topic and not reader.blocked:
+        mentions = _all_of_them(reader, read) or carried(reader, read)
+        if (
+            reader.largest is not None
+            and any(t.kind == "CENTER" or t.text == "内" for t in read.clause.tokens)
+            and any(reader.largest is m for m in reader.topic)
+        ):
+            mentions = [reader.largest]  # 较大者位于腹膜后，其内见缺损区
+        elif reader.lesion_topic and mentions is reader.topic and read.clause.tokens[0].kind == "LESION":
+            mentions = reader.lesion_topic  # 局部皮肤增厚，结节摄取增高
+        if read.lesion or read.finding:
+            reader.topic_lesion = True
+        vague = read.clause.first and not (read.lesion or "VERB" in read.kinds)
+        for verdict in verdicts:
+            if read.clause.tokens[verdict.first].concept.overrides and not read.clause.first:
+                for draft in (d for m in mentions for d in m.drafts.values()):
+                    if draft.state is INCREASED and draft.sentence == reader.sentence:
+                        draft.state, draft.degree = NORMAL, None
+            if verdict.activity and vague and not reader.form:
+                continue
+            if verdict.bare and (
+                read.reading.structural
+                or any(d.state is not None for m in mentions for d in m.drafts.values())
+            ):
+                continue
+            reader.state(mentions, verdict, read, "carried")
+        if read.suv and cold_core(read, verdicts):
+            reader.last = [reader.draft(m, key, read) for m in mentions if m.organs for key in m.keys]
+            by_value(reader, read, True)
+        return True
+    if reader.region or not reader.blocked:
+        real = [v for v in verdicts if not v.bare and not (v.activity and not read.lesion)]
+        if real:
+            mention = Mention((), reader.region or ("whole_body",), None, -1, -1, 0, 0)
+            negative = real[0].state is NORMAL
+            if reader.region or negative:
+                for verdict in real:
+                    reader.state([mention], verdict, read, "region of the heading")
+                if reader.region:
+                    return True
+            else:
+                reader.unattributed.append((read.clause.start, read.clause.end))
+        return True
+    reader.unattributed.append((read.clause.start, read.clause.end))
+    return True
+
+
+def _all_of_them(reader: Reader, read: ReadClause) -> list[Mention]:
+    """What 以上脏器…均 speaks of: all that the sentence named, of a form all that the field names."""
+    every = [t for t in read.clause.tokens if t.concept.every]
+    if any(t.concept.name == "verb.above" for t in every):
+        return [m for m in reader.spoken or reader.spoken_before if m.organs]
+    opened = [m for m in reader.spoken[reader.spoken_from :] if m.organs]
+    if any(t.kind == "VERB" for t in every):
+        return opened
+    sites = load_lexicon().sites
+    opened = [m for m in opened if m.node or not any(sites[o].station for o in m.organs)]
+    if every and not read.clause.first and len(opened) > 1 and is_open(opened):
+        return opened  # 胆囊壁不厚,脾不大,胰腺走行自然,代谢均未见异常
+    named = {o for m in reader.topic for o in m.organs}
+    denied = (
+        read.clause.chinese and read.clause.tokens[0].kind == "CUE" and all(v.negated for v in read.verdicts)
+    )
+    if (every or denied) and read.clause.first and reader.field and named < reader.field:
+        return reader.field_topic  # 肝/胆/胰/脾:脂肪肝;代谢均未见异常
+    return []
+
+
+def _speaks_of_field(reader: Reader, read: ReadClause) -> bool:
+    """ "Bones: … uptake in T2-T8. No focal avid lesion.": the denial is about what the heading names."""
+    return (
+        read.clause.first
+        and not read.clause.chinese
+        and bool(reader.field)
+        and all(v.negated for v in read.verdicts)
+        and read.clause.tokens[0].kind == "NEG"
+        and not any(o in reader.field for m in reader.topic for o in m.organs)
+    )

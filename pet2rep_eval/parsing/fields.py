@@ -1,0 +1,78 @@
+"""Headings and the names of fields: what stands below them."""
+
+from __future__ import annotations
+
+from pet2rep_eval.lexicon import load_lexicon
+from pet2rep_eval.parsing.attribution import REGION_NODES, Reader
+from pet2rep_eval.parsing.grammar import ELEMENTS, chunks
+from pet2rep_eval.parsing.grouping import finish_groups
+from pet2rep_eval.parsing.joining import Clause
+from pet2rep_eval.parsing.mentions import Mention, read_group
+
+
+def enter_heading(reader: Reader, clause: Clause) -> None:
+    """A heading, or the name of a field: what stands below it is about its organs, or lies in its region."""
+    tokens = clause.tokens
+    kinds = [t.kind for t in tokens]
+    reader.heading_lesion = "LESION" in kinds or any(t.concept.name == "liver.parts" for t in tokens)
+    reader.nodes_named = "NODE" in kinds and "SITE" not in kinds and "REGION" not in kinds
+    above, reader.field = reader.field, frozenset()
+    if not any(k in ELEMENTS for k in kinds):
+        # a heading that names nothing known: what follows is not about what stood before
+        reader.topic, reader.blocked = [], not reader.region
+        return
+    groups = [read_group(tokens, c, above) for c in chunks(kinds) if c.rule == "group"]
+    if groups and all(g.part and not g.mentions for g in groups):
+        reader.field, reader.topic, reader.blocked = above, reader.field_topic, False
+        return  # "Pancreas", and "Head:" below it
+    finish_groups(groups, tokens)
+    mentions = [m for g in groups for m in g.mentions if m.keys]
+    if above == {"skin"} and mentions and all(m.organs == ("muscles_soft_tissue",) for m in mentions):
+        reader.field, reader.topic, reader.blocked = above, reader.field_topic, False
+        return  # "Skin - right forearm plaque: avid"
+    if not mentions and any(g.node for g in groups):
+        reader.node_heading, reader.node_fields = True, False  # "Nodes", and the regions below it
+    elif not clause.paragraph or any(m.organs and not m.node and not m.nodes for m in mentions):
+        reader.node_heading = False
+    elif reader.node_heading:
+        reader.node_fields = True
+    regions = [m for m in mentions if m.regions]
+    reader.blocked = False
+    reader.last = []
+    if regions and reader.node_heading and not any(m.organs for m in mentions):
+        nodes = tuple(n for m in regions for n in m.nodes or REGION_NODES.get(m.regions[0], ()))
+        reader.topic = [
+            Mention((n,), (), None, -1, -1, groups[0].first, groups[0].last, (n,), node=True) for n in nodes
+        ]
+    elif regions and not any(m.organs for m in mentions):
+        reader.region = tuple(r for m in regions for r in m.regions)
+        reader.region_nodes = tuple(n for m in regions for n in m.nodes)
+        reader.topic = []
+    elif mentions:
+        for mention in regions if reader.node_heading else ():
+            if mention.nodes:
+                mention.organs, mention.regions, mention.node = mention.nodes, (), True
+        organs = [m for m in mentions if m.organs]
+        for mention in organs:
+            mention.heading = False
+        if reader.node_heading:
+            for mention in organs:
+                if mention.nodes and tokens[mention.last].concept.compartment:
+                    mention.organs, mention.node = (
+                        mention.nodes,
+                        True,
+                    )  # "Nodes", and "Mesenteric:" below it
+        reader.topic = organs or mentions
+        reader.topic_lesion = False
+        reader.field = frozenset(o for m in organs for o in m.organs)
+        reader.field_topic = organs
+        if all(m.organs for m in mentions):
+            groups_of = {load_lexicon().sites[o].group for m in mentions for o in m.organs}
+            if len(groups_of) == 1 and clause.paragraph:
+                reader.region = tuple(groups_of)
+                reader.region_nodes = ()
+    elif any(g.node for g in groups):
+        reader.topic = []
+        reader.topic = reader.generic_nodes(groups[0])
+        reader.blocked = not reader.topic
+    reader.sentence_topic = True

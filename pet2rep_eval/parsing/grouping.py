@@ -1,0 +1,189 @@
+"""What one group of names in a clause tells of another: nodes or a mass named apart from their place."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+
+from pet2rep_eval.lexicon import load_lexicon
+from pet2rep_eval.parsing.mentions import Group, is_station, to_fluid, to_nodes
+from pet2rep_eval.parsing.tokens import Token
+
+_FAT = re.compile(r"脂肪|\bfat\b|adipose")
+
+
+def _locate_spread(groups: list[Group], tokens: Sequence[Token]) -> None:
+    """Skin and peritoneum are everywhere: "plaques of the skin on the trunk" are not of the muscles."""
+    spread = next((m for g in groups for m in g.mentions if m.organs in _EVERYWHERE), None)
+    if spread is None:
+        return
+    at = next((i for i in range(spread.last + 1, len(tokens)) if tokens[i].kind == "IN"), len(tokens))
+    between = {t.kind for t in tokens[spread.last + 1 : at]}
+    if "COMMA" in between or (at < len(tokens) and tokens[at - 1].kind == "JOIN"):
+        return  # "in the peritoneum and in the iliac bone": another place
+    where = [("muscles_soft_tissue",)] if "JOIN" in between else [("muscles_soft_tissue",), ("bones",)]
+    for mention in (m for g in groups for m in g.mentions):
+        if mention.organs in where and mention.first > at:
+            mention.place = mention.aside = True
+
+
+_EVERYWHERE = (("skin",), ("peritoneum_mesentery",))
+
+
+def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
+    """What one group of a clause tells of another: nodes or a mass named apart from their place."""
+    if not groups:
+        return
+    node = next((g for g in groups if g.node and not g.mentions), None)
+    if node is not None:
+        bare_lesion = any(t.kind == "LESION" for t in tokens)
+        for group in groups:
+            if group.node:
+                continue
+            stations = (
+                any(is_station(m) or m.regions or m.place for m in group.mentions) and len(group.mentions) > 1
+            )
+            for mention in list(group.mentions):
+                if (
+                    mention.regions
+                    or mention.place
+                    or is_station(mention)
+                    or (stations and mention.compartment)
+                    or (
+                        mention.organs == ("great_vessels",) and mention.first > node.last and not bare_lesion
+                    )
+                ):
+                    if mention.nodes:
+                        to_nodes(mention)
+                    elif stations:
+                        group.mentions.remove(mention)
+                elif (mention.organs == ("peritoneum_mesentery",) and not bare_lesion) or (
+                    mention.nodes
+                    and not mention.inside
+                    and not bare_lesion
+                    and mention is group.mentions[-1]
+                    and mention.last == group.last
+                    and group.last + 1 < len(tokens)
+                    and tokens[group.last + 1].kind == "VERB"
+                    and tokens[group.last + 1].chinese
+                ):
+                    to_nodes(mention)
+        if any(m.node for g in groups for m in g.mentions):
+            groups.remove(node)
+    for group in groups:
+        if len(group.mentions) > 1 and (
+            marrow := next((m for m in group.mentions if m.organs == ("bone_marrow",)), None)
+        ):
+            # a list of bones that ends in marrow is about the marrow
+            for mention in [
+                m
+                for m in group.mentions
+                if m.organs in (("bones",), ("spine",), ("muscles_soft_tissue",)) and m.last < marrow.first
+            ]:
+                group.mentions.remove(mention)
+    _locate_spread(groups, tokens)
+    regional = [m for g in groups for m in g.mentions if m.regions]
+    if regional and (fluid := next((i for i, t in enumerate(tokens) if t.concept.fluid), None)) is not None:
+        for mention in regional:
+            if mention.last < fluid:
+                to_fluid(mention)
+    for group in groups:
+        if (
+            group.lesion
+            and group.first
+            and tokens[group.first - 1].text == "from"
+            and any(later.mentions for later in groups if later.first > group.last)
+            and tokens[0].kind == "LESION"
+        ):
+            for mention in group.mentions:
+                mention.place = mention.aside = True  # "metastases from rectal carcinoma in the liver"
+    pairs = list(itertools.pairwise(groups))
+    for earlier, later in pairs:
+        if len(earlier.mentions) == 1 and later.mentions:
+            between = list(tokens[earlier.last + 1 : later.first])
+            if (
+                between
+                and between[0].text == "of"
+                and all(t.kind == "REST" for t in between[1:])
+                and earlier.mentions[0].organs
+                and not earlier.node
+                and earlier.mentions[0].last == earlier.last
+            ):
+                # "skin of the left axilla": what follows says where
+                for mention in later.mentions:
+                    earlier.mentions[0].side = earlier.mentions[0].side or mention.side
+                    if mention.organs != earlier.mentions[0].organs:
+                        mention.place = mention.aside = True
+            elif (
+                earlier.mentions[0].inside
+                and between
+                and between[0].kind == "VERB"
+                and between[0].chinese
+                and any(m.organs for m in later.mentions)
+            ):
+                earlier.mentions[0].place = earlier.mentions[0].aside = True
+    for group in groups:
+        if (
+            len(group.mentions) > 1
+            and group.mentions[-1].organs == ("muscles_soft_tissue",)
+            and _FAT.search(" ".join(t.text for t in tokens[group.first : group.last + 1]))
+            and not group.node
+        ):
+            # a list of places that ends in fat is about the fat there
+            del group.mentions[:-1]
+        if (
+            group.lesion
+            and group.mentions
+            and all(m.place and not m.node for m in group.mentions)
+            and any("软组织" in t.text or "soft" in t.text for t in tokens[group.first : group.last + 1])
+        ):
+            sites = load_lexicon().sites
+            if all(
+                m.organs and all(sites[o].group == "musculoskeletal" for o in m.organs)
+                for m in group.mentions
+            ):
+                for mention in group.mentions:
+                    mention.organs, mention.place = ("muscles_soft_tissue",), False
+    if node is None and any(g.lesion for g in groups):
+        for group in groups:
+            for mention in group.mentions:
+                if mention.mass and not mention.place and not group.node:
+                    mention.organs = (mention.mass,)
+                mention.lesion = True
+    # "a pulmonary nodule in the right lower lobe" is one place
+    for earlier, later in pairs:
+        joint = tokens[earlier.last + 1 : later.first]
+        if not earlier.mentions or len(joint) != 1 or joint[0].kind != "IN":
+            continue
+        said = earlier.mentions[-1]
+        if (
+            later.mentions
+            and later.mentions[0].organs == said.organs
+            and said.side in (None, later.mentions[0].side)
+        ):
+            said.side = later.mentions[0].side
+            said.last, said.end = later.mentions[0].last, later.mentions[0].end
+            del later.mentions[0]
+        elif not later.mentions and (later.part or later.side) and not later.node and said.side is None:
+            said.side, later.side = later.side, None
+    # a side that stands apart from its organ: "right lobe of the thyroid"
+    for earlier, later in pairs:
+        if (
+            earlier.side
+            and not earlier.mentions
+            and later.mentions
+            and later.first - earlier.last == 2
+            and tokens[earlier.last + 1].kind in ("IN", "OF")
+        ):
+            for mention in later.mentions:
+                mention.side = mention.side or earlier.side
+            earlier.side = None
+    aside = [m for g in groups for m in g.mentions if m.paren]
+    if aside and any(
+        not m.paren and not m.place and not (m.regions and m.regions == ("whole_body",))
+        for g in groups
+        for m in g.mentions
+    ):
+        for mention in aside:
+            mention.place = True

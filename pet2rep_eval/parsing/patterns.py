@@ -1,0 +1,154 @@
+"""What is found by pattern, not by phrase: measures, numbered places, dates and punctuation."""
+
+from __future__ import annotations
+
+import re
+
+from pet2rep_eval.lexicon import Concept
+from pet2rep_eval.parsing.measures import SIZE, SUV
+from pet2rep_eval.parsing.normalise import Normalised
+from pet2rep_eval.parsing.tables import figures
+
+# Lists are bounded, so that each alternative stays linear on adversarial input.
+# Vertebrae are named by number, not by words: L4/5, C3-C5, 胸12椎体, T5 vertebra
+_SPINE = (
+    r"(?<![a-z0-9.])(?:[ctl](?:1[0-2]|[1-9])"
+    # D is dorsal, but not in a D2 gastrectomy, vitamin D3 or 胃癌D2根治术
+    r"|(?<!vitamin )d(?:1[0-2]|[1-9])"
+    r"(?!\s?(?:gastr|lymph|dissect|resect|recept|distal|total|subtotal|(?!椎)[\u3400-\u9fff]))"
+    r"|s[1-5](?=\s?椎|\s(?:vertebra|nerve)|\s?/\s?l5))(?:\s?[-/~、,及和]\s?[ctls]?(?:1[0-2]|[1-9])(?![0-9.])){0,20}(?=$|[^a-z0-9.分]|\.(?:\s|$))"
+    r"(?!\s?[-]?(?:weighted|w\b|n[0-3x]|hyper|signal|stage|image|sequence|volumetric|mprage|flair|mr[i]?\b|map"
+    r"|folf|abvd|r-?chop|chop|chemo|cycle|post|contrast|gd|gad|(?:and |, ?|/)(?:dwi|flair|adc|stir|swi)|期|段))"
+    r"(?:\s?椎体?|\s(?:vertebral bod(?:y|ies)|vertebrae?))?"
+    r"|第?[颈胸腰骶](?:1[0-2]|[1-9])(?:[-~、/及和](?:[颈胸腰骶])?(?:1[0-2]|[1-9])){0,20}(?![\d.]|c?m)(?:椎体?|椎体及附件)?"
+    r"|第[一二三四五六七八九十]{1,3}[颈胸腰骶]椎体?"
+    r"|第\d{1,2}(?:[-~、/及和]\d{1,2}){0,20}[颈胸腰骶]椎体?"
+)
+
+
+_LEVEL = (
+    r"(?<![a-z0-9])(?:[ⅰ-ⅶ]|iv|vi{0,2}|i{1,3})[ab]?(?:[、/,及和-](?:[ⅰ-ⅶ]|iv|vi{0,2}|i{1,3})[ab]?){0,20}区"
+)
+
+
+_NECK = (
+    r"levels?\s(?:[1-7]|iv|vi{0,2}|i{1,3})[ab]?"
+    r"(?:(?:\s?[,/&-]\s?|\s(?:and|to|or)\s)(?:and\s)?(?:level\s)?(?:[1-7]|iv|vi{0,2}|i{1,3})[ab]?(?![a-z0-9]|\.\d)){1,20}"
+)
+
+
+_STATION = r"(?<![a-z0-9.])(?:1[0-4]|[1-9])[rl]?(?:[组区]?[、/,及和](?:1[0-4]|[1-9])[rl]?){0,20}[组区](?!间)"
+
+
+_PATTERNS = re.compile(
+    rf"(?P<SUV>{SUV})|(?P<SIZE>{SIZE})|(?P<SPINE>{_SPINE})|(?P<LEVEL>{_LEVEL})|(?P<STATION>{_STATION})|(?P<NECK>{_NECK})"
+    r"|(?P<STOP>[。;!?]+|\.(?=\s|$|[^\d\s])(?!\w\.))|(?P<COMMA>,)|(?P<COLON>:|(?<=[\u3400-\u9fff])--(?=[\u3400-\u9fff]))|(?P<OPEN>\()|(?P<CLOSE>\))",
+)
+
+
+# Where a pattern can begin at all: one set of characters, searched for much faster than the alternatives above,
+# and for letters and digits what must stand beside them.
+_PATTERN_START = re.compile(
+    r"[,:()。;!?.\-\d延最平峰标放第颈胸腰骶ⅰ-ⅶdefmapsctliv由从自]"
+    r"(?:(?<=[,:()。;!?.第ⅰ-ⅶ])|(?<= -)(?=[ >])|(?<=[\u3400-\u9fff]-)(?=-[\u3400-\u9fff])"
+    r"|(?<=\d)(?<![a-z0-9.]\d)|(?<=[颈胸腰骶])(?=[1-9])"
+    r"|(?<=延)(?=迟)|(?<=最)(?=[大高])|(?<=平)(?=均)"
+    r"|(?<=峰)(?=值)|(?<=标)(?=准)"
+    r"|(?<=[由从自])(?=[原前治上之约\s]?.{0,3}\d)"
+    r"|(?<=f)(?=rom\s)|(?<=放)(?=射性指数)|(?<=d)(?=elayed)|(?<=e)(?=arly)|(?<=m)(?=ax|ean)|(?<=a)(?=verage)"
+    r"|(?<=p)(?=eak)|(?<=s)(?=tandard|u[vl]|[1-5])|(?<=[cdtl])(?=[1-9])|(?<=[iv])(?=[iv]{0,3}[ab]?[、/,及和区-])|(?<=l)(?=evels?\s[iv1-7]))"
+)
+
+
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:dr|mr|mrs|ms|fig|no|approx|vs|e\.g|i\.e|cf|st|ca|dept|prof|img|im|ser|inc|resp|incl|max|min|avg"
+    r"|(?<!prior )(?<!post )(?<!post-)(?<!after )(?<!adjuvant )(?<!following )(?<!s/p )(?<!previous )rt"
+    r"|lt|bil|bilat|ant|post|sup|lat|med|prob|susp|mod|resp|[a-z]))$"
+)
+
+
+def _of_suv(text: str, start: int) -> bool:
+    """The sentence spoke of an SUV before *start*."""
+    return _NAMED_SUV.search(text, max(0, start - 80), start) is not None
+
+
+def _is_stop(text: str, start: int) -> bool:
+    return text[start] != "." or not _ABBREVIATION.search(text, max(0, start - 14), start)
+
+
+def _special(text: str) -> list[tuple[int, int, str]]:
+    """Measures, numbered places and punctuation: start, end, kind."""
+    found: list[tuple[int, int, str]] = []
+    match_at = _PATTERNS.match
+    position = 0
+    for candidate in _PATTERN_START.finditer(text):
+        start = candidate.start()
+        if start < position:
+            continue
+        kind = _SINGLE.get(text[start]) if text[start + 1 : start + 2] != "-" else None
+        if kind == "DASH" and text[start + 1] == ">":
+            position = start + 2
+            found.append((start, position, "STOP"))
+            continue
+        if kind is not None:
+            position = start + 1
+            found.append((start, position, kind))
+            continue
+        match = match_at(text, start)
+        if match is not None:
+            position = match.end()
+            kind = match.lastgroup or ""
+            if kind == "SUV" and _NO_NAME.match(match.group()) and not _of_suv(text, start):
+                position = start + 1
+                continue  # from 3 to 5: of what?
+            if kind != "STOP" or _is_stop(text, start):
+                found.append((start, position, kind))
+    return found
+
+
+def special_of(normalised: Normalised) -> list[tuple[int, int, str]]:
+    """Also the figures of tables, which say what they are only by the heading above."""
+    found = _special(normalised.text)
+    cells = list(figures(normalised))
+    rows = [(start, end, _SCALES[scale]) for start, end, scale in cells if scale != "row"]
+    if not rows:
+        return found
+    for begin in (start for start, _, scale in cells if scale == "row"):
+        found = [f for f in found if not f[0] < begin < f[1]]  # "SUV" above, and the number of the row
+    taken = {at for at, _, _ in rows}
+    return sorted([*rows, *(f for f in found if f[0] not in taken)])
+
+
+_SCALES = {"suv": "SUV", "deauville": "DEAUVILLE"}
+
+
+_NO_NAME = re.compile(r"from|[由从自]")
+
+
+_NAMED_SUV = re.compile(r"(?:suv|标准摄取值)(?:(?!\.\s)[^。;!?])*$")
+
+
+_SINGLE = {",": "COMMA", ":": "COLON", "(": "OPEN", ")": "CLOSE", "-": "DASH"}
+
+
+_MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+
+
+_DATE = (
+    r"(?:\d{4}[-/.年]\s?\d{1,2}(?:[-/.月]\s?\d{1,2}日?|月份?)?|\d{1,2}月\d{1,2}日"
+    r"|\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d\d)"
+    rf"|(?:\d{{1,2}}(?:st|nd|rd|th)? )?{_MONTH}\.? (?:\d{{1,2}},? )?\d{{4}})"
+)
+
+
+_DATED = re.compile(
+    r"\s?(?:本院|我院|外院)?\(?(?:(?:the|that|an?|on|from|of|dated|prior|previous|scan|exam|examination|study"
+    rf"|pet/ct|pet-ct|pet|ct|imaging|performed) ){{0,6}}{_DATE}(?![\d.])\)?\s?"
+    r"(?:的?(?:前次|老|旧)?(?:pet[/-]?ct)?(?:前?片|显像|检查|图像)?(?P<compared>相比较?|比较|对比|对照)?)"
+)
+
+
+def dated(text: str, end: int, concept: Concept) -> int:
+    """Where the date ends that stands behind a word that compares: 较2023年10月片, "compared with 12/3/2023"."""
+    match = _DATED.match(text, end)
+    return match.end() if match and (concept.kind == "AGAINST" or match["compared"]) else 0

@@ -1,0 +1,130 @@
+"""One clause with what is in it, as its own words and the topic of the reader say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pet2rep_eval.parsing.attribution import Reader
+from pet2rep_eval.parsing.drafts import ReadClause
+from pet2rep_eval.parsing.joining import Clause
+from pet2rep_eval.parsing.locating import mark_places
+from pet2rep_eval.parsing.measuring import measured
+from pet2rep_eval.parsing.remembered import known
+from pet2rep_eval.parsing.tokens import Token
+from pet2rep_eval.records import UptakeState
+
+NORMAL = UptakeState.NORMAL
+
+
+_REFERENCES = (("liver",), ("great_vessels",), ("spleen",))
+
+
+_LESIONS = frozenset({"LESION", "NODE", "FOCAL"})
+
+
+_LOCATING = frozenset({"LOCATED", "MAXIMAL", "MOST", "WITH_MOST", "INVOLVE"})
+
+
+def _leads_on(tokens: Sequence[Token]) -> bool:
+    """ "Asymmetric uptake, higher in the right tonsil": the direction is of the uptake named before."""
+    lead = 1 if tokens[0].kind == "JOIN" else 0
+    kinds = [t.kind for t in tokens[lead : lead + 2]]
+    return len(tokens) > 2 and not tokens[0].chinese and kinds == ["UP", "IN"]
+
+
+def read_clause(reader: Reader, clause: Clause) -> ReadClause:
+    """The clause as its own words and the topic of the reader say."""
+    tokens = clause.tokens
+    goes_on = not clause.first
+    alone = known(
+        tokens,
+        (
+            reader.inherits_cue
+            and goes_on
+            and _leads_on(tokens)
+            and not any(d.state is NORMAL for d in reader.last),
+            reader.sentence_cue,
+            (reader.change or bool(reader.earlier)) and goes_on,
+            reader.form and clause.section != "structure" and not (clause.soft and clause.trailing),
+            reader.contrast and goes_on,
+        ),
+        reader.topic,
+        reader.field,
+        clause.first and not clause.soft and not reader.form and not reader.field,
+    )
+    kinds, there, reading = alone.shape.kinds, alone.shape.there, alone.reading
+    groups = alone.groups_at(tokens) if alone.groups else []
+    if groups and reader.topic and reader.topic[0].node and all(m.node for m in reader.topic):
+        for mention in (m for g in groups for m in g.mentions if m.regions and m.last + 1 < len(tokens)):
+            if tokens[mention.last].text == "者" or tokens[mention.last + 1].text == "者":
+                mention.organs, mention.regions, mention.node = mention.nodes, (), True
+    if reader.nodes_named:
+        for mention in (m for g in groups for m in g.mentions if (m.regions or m.compartment) and m.nodes):
+            mention.organs, mention.regions, mention.node = mention.nodes, (), True
+    if groups and ("bones" in reader.field or reader.region == ("musculoskeletal",)) and not clause.chinese:
+        for mention in (m for g in groups for m in g.mentions):
+            if mention.regions == ("pelvis",) or tokens[mention.last].text == "iliac":
+                mention.organs, mention.regions = ("bones",), ()  # under "Bones"
+    if groups and not _LOCATING.isdisjoint(there):
+        mark_places(reader, groups, clause, kinds)
+    suv, sizes = measured(tokens) if "SUV" in there or "SIZE" in there else ((), [])
+    named = (
+        [m for g in groups for m in g.mentions if not m.place and (m.organs or m.regions)] if groups else []
+    )
+    if (
+        reader.form
+        and reader.sentence_start
+        and named
+        and all(
+            (m.regions and ("LESION" in there or "whole_body" in m.regions))
+            or (m.node and tokens[m.last].kind == "REGION" and not reader.node_heading)
+            for m in named
+        )
+        and any(m.organs and (m.nodes or not m.node) for m in reader.topic)
+    ):
+        named = []  # "Peritoneum: two pelvic deposits"
+    if (
+        named
+        and "SUV" in there
+        and all(m.paren and m.organs in _REFERENCES for m in named)
+        and any(t.kind == "SUV" and not t.paren for t in tokens[: named[0].first])
+    ):
+        named = []  # "SUVmax 14.9 (liver 2.8)"
+    if reader.form and reader.field == {"skin"} and named:
+        named = [m for m in named if m.organs != ("muscles_soft_tissue",)]  # "Skin: left calf lesion"
+    if (
+        reader.form
+        and len(reader.topic) > 1
+        and named
+        and (
+            reader.sentence_topic
+            or (all(v.negated for v in reading.verdicts) and all(m.lesion for m in named))
+        )
+    ):
+        heading = {o for m in reader.topic for o in m.organs}
+        if (
+            all(m.organs and set(m.organs) <= heading and m.side is None for m in named)
+            and reader.sentence_start
+            and ("LESION" not in there or any(v.negated for v in reading.verdicts))
+        ):
+            named = list(reader.topic)
+    return ReadClause(
+        clause,
+        groups,
+        reading,
+        suv,
+        sizes,
+        rest="REST" in there,
+        lesion=reader.heading_lesion or not _LESIONS.isdisjoint(there),
+        node="NODE" in there,
+        finding="FINDING" in there,
+        reference="REF" in there and not (named and "LESION" in there),
+        named=named,
+        verdicts=list(reading.verdicts),
+        places=bool(groups)
+        and not named
+        and any(
+            m.place and not m.aside and (not m.paren or tokens[0].paren) for g in groups for m in g.mentions
+        ),
+        kinds=there,
+    )

@@ -1,0 +1,98 @@
+"""What only looks like a word in its place, and what a word means beside others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pet2rep_eval.parsing.normalise import Normalised
+
+if TYPE_CHECKING:
+    from pet2rep_eval.parsing.tokens import Token
+
+
+_PREDICATES = frozenset(
+    "CUE NEG DEG HOT AGAINST ABN UNEVEN DIFFUSE FOCAL VERB UP DOWN PHYS SURROUND CHANGE PRESENT SYM BUT".split()
+)
+
+
+LOCATING = frozenset({"lower", "low", "high", "higher"})
+"""Directions that before a name say where: "lower cervical"."""
+
+
+_LEVELS = frozenset({"low", "high"})
+
+
+_NAMES = frozenset({"SITE", "REGION", "SIDE", "PART", "NODE", "HILUM"})
+
+
+COMPOUND = frozenset("poor rich positive negative low high deficient active".split())
+"""Words that behind a hyphen speak of the word before it: "lipid-poor", "HPV-positive"."""
+
+
+SHORT_KINDS = frozenset({"UP", "DOWN", "NEG", "SIDE", "PRIOR", "DEG", "PRESENT"})
+
+
+def settle(tokens: list[Token], doubtful: list[int], normalised: Normalised) -> list[Token]:
+    """Drops what only looks like a word: phrases to ignore, and one-character Chinese words out of their place.
+
+    *doubtful* are the indices of the tokens to look at.
+    """
+    dropped = {i for i in doubtful if not _stands(tokens, i, normalised)}
+    for i in doubtful:
+        if tokens[i].kind in ("DISEASE", "BENIGN") and tokens[i].concept.organs and _is_seen(tokens, i):
+            tokens[i].kind, tokens[i].sign = "SITE", f"{tokens[i].text} seen"
+    return [t for i, t in enumerate(tokens) if i not in dropped] if dropped else tokens
+
+
+def _is_seen(tokens: list[Token], i: int) -> bool:
+    """ "Nasopharyngeal carcinoma (SUVmax 13.1)", "a hypermetabolic lung cancer": the tumour itself, no history."""
+    token = tokens[i]
+    before = tokens[i - 1] if i else None
+    after = tokens[i + 1] if i + 1 < len(tokens) else None
+    return not token.chinese and (
+        (before is not None and before.kind == "HOT" and token.start - before.end <= 1)
+        or (
+            token.kind == "DISEASE"
+            and after is not None
+            and after.kind == "SUV"
+            and after.paren
+            and after.start - token.end <= 2
+        )
+    )
+
+
+def _stands(tokens: list[Token], i: int, normalised: Normalised) -> bool:
+    """Whether a token stands where it is a word of its own."""
+    token, text = tokens[i], normalised.text
+    if token.kind == "IGNORE":
+        return False
+    after = tokens[i + 1] if i + 1 < len(tokens) else None
+    if (
+        token.text in LOCATING
+        and after is not None
+        and after.kind in _NAMES
+        and after.start - token.end <= 1
+        and token.end not in normalised.breaks
+        and token.end not in normalised.paragraphs
+        and not (token.text in _LEVELS and i + 2 < len(tokens) and tokens[i + 2].kind == "CUE")
+    ):
+        return False  # but "very low brain activity"
+    if token.text in COMPOUND and text[max(0, token.start - 1) : token.start] == "-":
+        begin = token.start - 1
+        if text[begin - 1 : begin].isalnum() and not (i and tokens[i - 1].end == begin):
+            return False  # "lipid-poor", "HPV-positive": but "FDG-positive" is known
+    if not token.chinese or token.end - token.start != 1 or token.kind not in SHORT_KINDS:
+        return True
+    before = tokens[i - 1] if i else None
+    joined_after = after is not None and after.start - token.end <= (2 if token.kind == "NEG" else 0)
+    if token.kind in ("UP", "DOWN"):
+        joined_before = before is not None and before.end == token.start
+        compared = joined_before and any(t.kind == "AGAINST" for t in tokens[max(0, i - 5) : i])  # 较右侧低
+        return bool(
+            compared
+            or (joined_before and before is not None and before.kind in _PREDICATES)
+            or (joined_after and after is not None and after.kind in ("CUE", "HOT"))
+        )
+    return joined_after or (
+        token.kind == "SIDE" and before is not None and before.kind in ("BUT", "COMMA", "STOP")
+    )

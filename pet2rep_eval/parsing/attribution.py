@@ -358,11 +358,8 @@ class Reader:
                 ):
                     draft.state = None  # "SUVmax 2.4, DS 3": words beat the number
                 if (
-                    verdict.negated
-                    and tokens[verdict.last].kind == "UP"
-                    and draft is not None
-                    and draft.state is INCREASED
-                    and draft.degree == "mild"
+                    draft is not None
+                    and _denies_more(verdict, tokens[verdict.last].kind, draft)
                     and draft.sentence == self.sentence
                     and rule == "carried"
                 ):
@@ -399,7 +396,7 @@ class Reader:
                         continue
                     draft = self.draft(mention, key, read)
                 draft.state, draft.degree, draft.uptake, draft.rule = state, verdict.degree, span, rule
-                draft.bare = verdict.bare
+                draft.bare, draft.shape = verdict.bare, verdict.shape
                 draft.spread, draft.sentence = verdict.spread, self.sentence
                 draft.no_uptake, draft.activity = verdict.no_uptake, verdict.activity
                 if verdict.state is not state:
@@ -449,6 +446,15 @@ REGION_NODES = {
     "head_neck": ("cervical_lymph_nodes",), "chest": ("mediastinal_hilar_lymph_nodes",),
     "abdomen": ("abdominal_lymph_nodes",), "pelvis": ("pelvic_lymph_nodes",),
 }  # fmt: skip
+
+
+def _denies_more(verdict: Verdict, kind: str, draft: Draft) -> bool:
+    """ "Faint activity, not increased"; 摄取呈条索状，未见局灶性增高: that only said how it looks."""
+    if draft.state is not INCREASED or verdict.state is not NORMAL:
+        return False
+    if draft.shape:
+        return kind in ("UP", "HOT")
+    return draft.degree == "mild" and verdict.negated and kind == "UP"
 
 
 def common_sides(mentions: Sequence[Mention]) -> dict[str, str | None]:

@@ -30,6 +30,7 @@ class Draft:
     lesion: bool = False
     bare: bool = False
     spread: bool = False
+    shape: bool = False
     no_uptake: bool = False
     activity: bool = False
     sentence: int = 0

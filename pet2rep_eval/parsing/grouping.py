@@ -132,6 +132,10 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
         ):
             # a list of places that ends in fat is about the fat there
             del group.mentions[:-1]
+        if any(t.text == "软组织" for t in tokens[group.first : group.last + 1]):
+            for mention in group.mentions:
+                if mention.organs == ("bones",) and not mention.place:
+                    mention.organs = ("muscles_soft_tissue",)  # 右髋外侧软组织
         if (
             group.lesion
             and group.mentions

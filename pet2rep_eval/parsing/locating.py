@@ -22,8 +22,12 @@ def mark_places(reader: Reader, groups: list[Group], clause: Clause, kinds: Sequ
     concrete = [m for m in reader.topic if m.keys and not m.heading]
     first, kinds_chinese = clause.first, clause.chinese
     everything = [m for g in groups for m in g.mentions]
+    bounded = _bounded(clause, involve) if involve is not None and concrete else -1
     for mention in everything:
         at = mention.first
+        if 0 <= bounded < at and involve is not None and mention.last < involve:
+            mention.place = mention.aside = True  # 与十二指肠、肠系膜上静脉分界不清
+            continue
         if maximal is not None and at > maximal:
             before = any(m.first < maximal and not m.place for m in everything)
             other = (
@@ -64,3 +68,12 @@ def mark_places(reader: Reader, groups: list[Group], clause: Clause, kinds: Sequ
             if maximal is not None:
                 reader.largest = next((m for m in reader.topic if m.organs == mention.organs), None)
             mention.place = mention.aside = True
+
+
+def _bounded(clause: Clause, involve: int) -> int:
+    """Where 与 stands in 与十二指肠、肠系膜上静脉分界不清: what follows it bounds what the text speaks of; or -1."""
+    at = next((i for i, t in enumerate(clause.tokens[:involve]) if t.text in ("与", "和")), -1)
+    if at < 0 or clause.first or not clause.tokens[involve].chinese:
+        return -1
+    named = any(t.kind in ("SITE", "REGION", "LESION") for t in clause.tokens[:at])
+    return -1 if named else at

@@ -140,6 +140,11 @@ class _GroupReader:
                 skipped, self.skipped = self.skipped, False
                 if not token.concept.before and not skipped:
                     for mention in self.run[-1:] if token.chinese and not token.concept.every else self.run:
+                        several = (
+                            sum(t.kind == "SITE" for t in self.tokens[mention.first : mention.last + 1]) > 1
+                        )
+                        if several and token.concept.around and token.chinese:
+                            continue  # 右肺下叶支气管周围斑片影
                         if (token.paren and not mention.paren) or self._at_level(
                             i, mention.first, self._following(i)
                         ):

@@ -44,6 +44,12 @@ _MARKUP_START = re.compile(
     r"(?:(?<=[^\-+\d=|\#\[])|(?<=^.)|(?<=[a-z]-))",
     re.DOTALL | re.MULTILINE,
 )
+_GAPS = re.compile(r"(?<=[\u3400-\u9fff0-9)）])[ \u3000]{1,2}(?=[\u3400-\u9fff])")
+_MARKS = re.compile(r"(?<=[\u3400-\u9fff0-9)）])[，。；,;]")
+_PHRASE = 8
+"""Characters between two gaps from which on they part phrases, not words."""
+_BEGINS = re.compile(r"[\u3400-\u9fffFfSs]")
+"""Dictation without punctuation: many gaps between Chinese words, hardly a comma."""
 _INDENTED = re.compile(r"(?:[-*+]|\d{1,2}[.)、)]|\[[xX✓√]\])[ \t]+")
 """A list mark behind the indentation of its line."""
 _TICKED = re.compile(r"\[[xX✓√]\]|[☑☒]|\[ \][^\[\]\n]{1,30}\[ \]")
@@ -180,6 +186,9 @@ class _Builder:
         self.paragraphs: set[int] = set()
         self.first_cell: tuple[int, int, int] | None = None
         """Where the first cell of the text begins, where the bars behind it begin and end."""
+        gaps = len(_GAPS.findall(text))
+        self.spaced = gaps > 3 * (1 + len(_MARKS.findall(text))) and len(text) > _PHRASE * gaps
+        """Spaces stand where others write commas."""
         self.table = _character_table()
         self.apart = _APART_JSON if json_shaped else _APART
 
@@ -296,6 +305,15 @@ class _Builder:
         elif lines == 1:
             self.breaks.add(self.size)
         last = self.last()
+        if (
+            self.spaced
+            and not lines
+            and kind == "space"
+            and last not in ("", " ", ",", "、")
+            and _BEGINS.match(following)
+        ):
+            self.add("," if len(value) == 1 else "。", start)
+            return
         if last not in ("", " ") and not (_HAN.match(last) and (lines or _HAN.match(following))):
             # no phrase reaches over into the name of the next field
             self.add("\n" if lines and _FIELD.match(self.text, end) else " ", start)

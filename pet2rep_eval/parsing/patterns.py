@@ -144,7 +144,7 @@ _DATE = (
 _DATED = re.compile(
     r"\s?(?:本院|我院|外院)?\(?(?:(?:the|that|an?|on|from|of|dated|prior|previous|scan|exam|examination|study"
     rf"|pet/ct|pet-ct|pet|ct|imaging|performed) ){{0,6}}{_DATE}(?![\d.])\)?\s?"
-    r"(?:的?(?:前次|老|旧)?(?:pet[/-]?ct)?(?:前?片|显像|检查|图像)?(?P<compared>相比较?|比较|对比|对照)?)"
+    r"(?:的?(?:前次|老|旧)?(?:pet[/-]?ct)?(?:前?片|显像|检查|图像)?(?P<compared>相比较?|比较|对比|对照|大致相仿|基本相仿|相仿|相似)?)"
 )
 
 

@@ -79,8 +79,9 @@ def _beside_cold_part(reader: Reader, read: ReadClause) -> bool:
 
 def _another_lesion(reader: Reader, read: ReadClause) -> bool:
     """ "The mass is non-avid, but there is a focus in it with SUVmax 5": a lesion that nothing was said of yet."""
-    return ("LESION" in read.kinds or "FOCAL" in read.kinds) and (
-        not read.clause.chinese
+    only = read.clause.chinese and read.clause.tokens[0].text.startswith("仅")  # 仅一枚SUVmax仍达3.1
+    return ("LESION" in read.kinds or "FOCAL" in read.kinds or only) and (
+        (only or not read.clause.chinese)
         and bool(reader.last)
         and all(d.state is NORMAL and d.sentence == reader.sentence for d in reader.last)
         and max(v.value for v in read.suv) >= SUV_THRESHOLD

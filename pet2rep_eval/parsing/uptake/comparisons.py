@@ -221,6 +221,8 @@ class Comparisons(Directions):
         last = self.out.verdicts[-1] if self.out.verdicts else None
         if last is not None and last.last == i - 1 and not token.chinese:
             last.prior = False  # "is not avid at present"
+        elif last is not None and last.prior and token.chinese and last.last == i - 1:
+            self._close_stretch(i)  # 由原来的高代谢转为放射性缺损
         following = next(
             (t.kind for t in self.tokens[i + 1 : i + 4] if t.kind not in ("PART", "DIFFUSE")), ""
         )

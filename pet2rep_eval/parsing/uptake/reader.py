@@ -129,6 +129,8 @@ class Reader(Nouns):
                     negated,
                 )
                 last.last = max(last.last, at)
+            elif state is NORMAL and self.seen_physiological and not self.out.cue:
+                pass  # 为正常生理性分布: said of what stood before
             elif state is NORMAL:
                 self._emit(NORMAL, at, at, False, bare=not self.tokens[at].concept.tracer)
             elif state is INCREASED and self._increase_in(at):

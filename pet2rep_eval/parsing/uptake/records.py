@@ -30,6 +30,8 @@ class Verdict:
     adjective: bool = False
     spread: bool = False
     """Only says how tracer is spread (不均匀, 弥漫分布), or how it changed: a later word can say more."""
+    shape: bool = False
+    """Only says what form it has (条索状): that nothing is increased may follow."""
     above_pool: bool = False
     """Above the blood pool: increased, unless it is also said to lie below the liver."""
     no_uptake: bool = False

@@ -141,7 +141,10 @@ class Stretch:
         elif opened.degree == "mild" and self.tokens[last].text == "显影" and not opened.abnormal:
             self._emit(INCREASED, first, last, False, degree=opened.degree).activity = True
         elif opened.abnormal or opened.degree or (opened.focal and not opened.uneven):
-            self._emit(INCREASED, first, last, False, degree=opened.degree)
+            verdict = self._emit(INCREASED, first, last, False, degree=opened.degree)
+            shape = self.tokens[last].chinese and not opened.abnormal
+            spread = any(t.kind == "DIFFUSE" for t in self.tokens[max(0, first - 1) : last])
+            verdict.shape = shape and (not opened.degree or (spread and opened.degree == "mild"))
         elif opened.spread or (opened.focal and opened.uneven) or self.tokens[last].text == "显影":
             self._emit(NORMAL, first, last, False).spread = True
         elif not self.tokens[last].concept.weak and not (first == last and self.tokens[last].concept.tracer):

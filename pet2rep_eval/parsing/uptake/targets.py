@@ -74,6 +74,8 @@ class Targets(Stretch):
                     break
                 self.out.compared.add(j)
             elif kind in ("DEG", "INVOLVE"):
+                if self.tokens[j].text == "邻近":
+                    found = "surround"  # 较邻近肝实质稀疏
                 continue
             else:
                 break
@@ -96,7 +98,7 @@ class Targets(Stretch):
                 found = "reference" if self._is_reference(token) else "side"
             elif token.kind == "SIDE" and found is None:
                 found = "side"
-            elif token.kind not in _BESIDE:
+            elif token.kind not in _BESIDE and token.text != "邻近":
                 return None
             seen.append(j)
             j -= 1

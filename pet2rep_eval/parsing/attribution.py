@@ -378,7 +378,14 @@ class Reader:
                     draft is not None
                     and draft.sentence == self.sentence
                     and (
-                        draft.spread
+                        (
+                            draft.spread
+                            and not (
+                                draft.state is NORMAL
+                                and state is UptakeState.ABSENT
+                                and not read.clause.chinese
+                            )
+                        )
                         or (draft.no_uptake and state is UptakeState.ABSENT)
                         or (draft.activity and draft.state is NORMAL and state is INCREASED)
                     )

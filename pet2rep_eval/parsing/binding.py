@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pet2rep_eval.parsing.drafts import ReadClause
 from pet2rep_eval.parsing.grammar import ELEMENTS
 from pet2rep_eval.parsing.mentions import Mention
-from pet2rep_eval.parsing.tokens import Token
+from pet2rep_eval.parsing.tokens import SEEN, Token
 from pet2rep_eval.parsing.uptake import Verdict
 from pet2rep_eval.records import UptakeState
 
@@ -91,7 +91,16 @@ def bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention]
             inner = before + inner  # "neither the valves nor the great vessels"
         return inner + (list(after) if joint == "list" else []), "inside"
     noun = tokens[verdict.last].kind in ("CUE", "HOT", "VOID", "HYPO")
-    if after and before and noun and not chinese and joint == "in" and before[-1].last == verdict.first - 1:
+    generic = before and before[-1].organs == ("bones",) and any(m.organs == ("spine",) for m in after)
+    if (
+        after
+        and before
+        and noun
+        and not generic
+        and not chinese
+        and joint == "in"
+        and before[-1].last == verdict.first - 1
+    ):
         for mention in after:
             if mention.organs != before[-1].organs:
                 mention.place = mention.aside = True
@@ -194,12 +203,7 @@ def _predicated(tokens: Sequence[Token], verdict: Verdict) -> bool:
         if token.kind in ELEMENTS or token.kind in ("JOIN", "COMMA"):
             names = True
         elif token.kind == "VERB" and names:
-            return token.text not in _SEEN
+            return not (token.concept.copula or token.concept.name == SEEN)
         else:
             return False
     return False
-
-
-_SEEN = frozenset(
-    "seen noted identified present found observed visualized visualised detected evident is are was were".split()
-)

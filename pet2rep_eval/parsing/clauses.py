@@ -10,8 +10,9 @@ from pet2rep_eval.parsing.grammar import ELEMENTS, TERMS
 from pet2rep_eval.parsing.headings import READ, Heading
 from pet2rep_eval.parsing.joining import Clause, is_chinese, merged, names_only
 from pet2rep_eval.parsing.normalise import Normalised
-from pet2rep_eval.parsing.tokens import Token
+from pet2rep_eval.parsing.tokens import Token, comma_between
 
+_ROMAN = re.compile(r"[ivx]{1,4}[ab]?")
 _FIELD_MARK = re.compile(r":|--| - |[。,;.]")
 
 
@@ -240,6 +241,12 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
                 and _unknown_heading(token, normalised, marks)
             ):
                 out.append(Clause([token], section, True, True, heading=True))
+            if current and pending and _line_of_names(pending, current):
+                for clause in pending[1:]:
+                    pending[0].tokens += [comma_between(pending[0].end, clause.start), *clause.tokens]
+                current = [*pending[0].tokens, comma_between(pending[0].end, current[0].start), *current]
+                pending.clear()
+                first = paragraph = True  # "Liver, adrenals, bone: no uptake"
             if (
                 not current
                 and len(pending) == 1
@@ -274,6 +281,9 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
         elif current and (
             (
                 token.kind == "BUT"
+                and not (
+                    token.text == "which" and current[-1].kind in ("IN", "OF")
+                )  # "the activity in which"
                 and (token.text in _CLAUSE_WORDS or (token.chinese and token.concept.exception))
             )
             or (token.kind == "LIKEWISE" and not token.chinese)
@@ -314,6 +324,7 @@ def _unknown_heading(colon: Token, normalised: Normalised, marks: list[int]) -> 
         and name not in load_lexicon().headings
         and name.isascii()
         and any(c.isalpha() for c in name)
+        and not _ROMAN.fullmatch(name)
     )
 
 
@@ -331,6 +342,21 @@ def _apart(tokens: list[Token], index: int, text: str) -> bool:
         and text[token.start - 1] == " " == text[token.end : token.end + 1]
         and any(t.kind in ("SITE", "SIDE", "REGION") for t in after)
     )
+
+
+def _line_of_names(pending: list[Clause], current: list[Token]) -> bool:
+    """Everything since the line began only names places, and the mark of a field comes next."""
+    return (
+        pending[0].first
+        and pending[0].paragraph
+        and len(pending) < _MANY_FIELDS
+        and not current[0].chinese
+        and names_only(current)
+        and all(names_only(c.tokens) and not c.heading for c in pending)
+    )
+
+
+_MANY_FIELDS = 8
 
 
 def _after_field(out: list[Clause]) -> bool:

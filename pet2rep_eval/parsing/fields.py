@@ -27,7 +27,12 @@ def enter_heading(reader: Reader, clause: Clause) -> None:
         return  # "Pancreas", and "Head:" below it
     finish_groups(groups, tokens)
     mentions = [m for g in groups for m in g.mentions if m.keys]
-    if above == {"skin"} and mentions and all(m.organs == ("muscles_soft_tissue",) for m in mentions):
+    if (
+        above == {"skin"}
+        and not clause.paragraph
+        and mentions
+        and all(m.organs == ("muscles_soft_tissue",) for m in mentions)
+    ):
         reader.field, reader.topic, reader.blocked = above, reader.field_topic, False
         return  # "Skin - right forearm plaque: avid"
     if not mentions and any(g.node for g in groups):

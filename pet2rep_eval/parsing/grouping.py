@@ -105,7 +105,7 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
             if (
                 between
                 and between[0].text == "of"
-                and all(t.kind == "REST" for t in between[1:])
+                and all(t.kind in ("REST", "JOIN") for t in between[1:])
                 and earlier.mentions[0].organs
                 and not earlier.node
                 and earlier.mentions[0].last == earlier.last

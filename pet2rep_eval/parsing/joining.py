@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pet2rep_eval.parsing.grammar import ELEMENTS
-from pet2rep_eval.parsing.tokens import Token, comma_between
+from pet2rep_eval.parsing.tokens import SEEN, Token, comma_between
 
 
 @dataclass(slots=True)
@@ -60,12 +60,6 @@ _ASIDE = _VALUES | {"UNEVEN", "DIFFUSE", "DEG", "FOCAL", "SYM"}
 _LISTABLE = ELEMENTS | {"JOIN", "OF", "COMMA", "IN", "REST"}
 
 
-_SEEN = frozenset(
-    "is are was were seen noted identified present found observed visualized visualised detected evident "
-    "demonstrated".split()
-)
-
-
 def _bare(clause: Clause) -> bool:
     """It only names places ("hilar or axillary nodes are identified")."""
     tokens = clause.tokens
@@ -74,7 +68,11 @@ def _bare(clause: Clause) -> bool:
     for t in tokens:
         if t.paren and t.kind in _VALUES:
             continue
-        if t.kind not in _LISTABLE and t.text not in _SEEN and t.text not in ("neither", "nor"):
+        if (
+            t.kind not in _LISTABLE
+            and not (t.concept.copula or t.concept.name == SEEN)
+            and t.text not in ("neither", "nor")
+        ):
             return False
     if any(t.concept.fluid or t.concept.finding for t in tokens):
         return False
@@ -369,6 +367,7 @@ def _goes_on(clause: Clause) -> bool:
         lead in ("SITE", "REGION", "HILUM")
         and not _says(clause)
         and not {"SIZE", "SUV", "FINDING", "STRUCT", "LOCATED"} & set(kinds)
+        and (kinds[-1] != "CAUSE" or clause.trailing)
     )
 
 

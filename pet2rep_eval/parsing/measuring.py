@@ -24,6 +24,7 @@ def measured(tokens: Sequence[Token]) -> tuple[tuple[Suv, ...], list[tuple[float
             prior = aside = False
         if token.kind == "PRIOR":
             prior = True
+            aside = aside or token.paren  # "11 mm (previously 7 mm), SUVmax 3.8"
             last = tokens[i - 1]
             if token.concept.behind and i and last.kind == "SUV" and last.paren == token.paren:
                 suv = suv[: -len(read_suv(tokens[i - 1].text)) or None]

@@ -196,7 +196,8 @@ class _GroupReader:
             and i > 0
             and self.tokens[i].concept.level
             and following in ("", "SITE", "SIDE")
-            and not any(t.kind in ("NODE", "SITE") for t in self.tokens[:first])
+            and not any(t.kind == "NODE" for t in self.tokens[:first])
+            and not any(t.kind == "SITE" for t in self.tokens[: min(first, self.chunk.start)])
         )
 
     def _leads(self, i: int) -> bool:

@@ -24,7 +24,7 @@ _MARKUP = re.compile(
     r"|(?P<tag></?[a-zA-Z\u4e00-\u9fff][\w\u4e00-\u9fff-]{0,20}(?:\s[^<>]{0,200})?/?>)"
     r"|(?P<boxed>【[^【】\n]{1,14}】[:：]?)"
     r"|(?P<null>[\"'][^\"'\n]{1,40}[\"']\s{0,3}:\s{0,3}null\b)"
-    r"|(?P<bullet>^[ \t]*(?:[-*+]|\d{1,2}[.)、)]|\[[xX✓√]\])[ \t]+)"
+    r"|(?P<bullet>^[ \t]*(?:[-*+☑☒]|>{1,2}|\d{1,2}[.)、)]|\[[xX✓√]\])[ \t]+)"
     r"|(?P<entity>&(?:lt|gt|amp|nbsp|quot|apos|\#\d{1,5});)"
     r"|(?P<hl7>\\(?:\.br|\.sp\d{0,2}|X0[ADad]{1,3}[^\\\n]{0,6}|[HNFSTRE])\\)"
     r"|(?P<escape>\\[nrt])"
@@ -50,7 +50,7 @@ _PHRASE = 8
 """Characters between two gaps from which on they part phrases, not words."""
 _BEGINS = re.compile(r"[\u3400-\u9fffFfSs]")
 """Dictation without punctuation: many gaps between Chinese words, hardly a comma."""
-_INDENTED = re.compile(r"(?:[-*+]|\d{1,2}[.)、)]|\[[xX✓√]\])[ \t]+")
+_INDENTED = re.compile(r"(?:[-*+☑☒]|>{1,2}|\d{1,2}[.)、)]|\[[xX✓√]\])[ \t]+")
 """A list mark behind the indentation of its line."""
 _TICKED = re.compile(r"\[[xX✓√]\]|[☑☒]|\[ \][^\[\]\n]{1,30}\[ \]")
 _UNTICKED = re.compile(r"(?:\[[ _]\]|☐)[^\[\]\n☐☑☒.:;]{1,40}")

@@ -12,7 +12,7 @@ from pet2rep_eval.parsing.tables import figures
 # Lists are bounded, so that each alternative stays linear on adversarial input.
 # Vertebrae are named by number, not by words: L4/5, C3-C5, 胸12椎体, T5 vertebra
 _SPINE = (
-    r"(?<![a-z0-9.])(?:[ctl](?:1[0-2]|[1-9])"
+    r"(?<![a-z0-9.])(?:(?:[cl]|th?)(?:1[0-2]|[1-9])"
     # D is dorsal, but not in a D2 gastrectomy, vitamin D3 or 胃癌D2根治术
     r"|(?<!vitamin )d(?:1[0-2]|[1-9])"
     r"(?!\s?(?:gastr|lymph|dissect|resect|recept|distal|total|subtotal|(?!椎)[\u3400-\u9fff]))"
@@ -37,11 +37,17 @@ _NECK = (
 )
 
 
+_STATIONS = (
+    r"(?:stations?|stn\.?)\s(?:1[0-4]|[1-9])[rl]?"
+    r"(?:(?:\s?[,/&-]\s?|\s(?:and|to|or)\s)(?:and\s)?(?:1[0-4]|[1-9])[rl]?(?![a-z0-9]|\.\d)){1,20}"
+)
+
+
 _STATION = r"(?<![a-z0-9.])(?:1[0-4]|[1-9])[rl]?(?:[组区]?[、/,及和](?:1[0-4]|[1-9])[rl]?){0,20}[组区](?!间)"
 
 
 _PATTERNS = re.compile(
-    rf"(?P<SUV>{SUV})|(?P<SIZE>{SIZE})|(?P<SPINE>{_SPINE})|(?P<LEVEL>{_LEVEL})|(?P<STATION>{_STATION})|(?P<NECK>{_NECK})"
+    rf"(?P<SUV>{SUV})|(?P<SIZE>{SIZE})|(?P<SPINE>{_SPINE})|(?P<LEVEL>{_LEVEL})|(?P<STATION>{_STATION})|(?P<NECK>{_NECK})|(?P<STATIONS>{_STATIONS})"
     r"|(?P<STOP>[。;!?]+|\.(?=\s|$|[^\d\s])(?!\w\.))|(?P<COMMA>,)|(?P<COLON>:|(?<=[\u3400-\u9fff])--(?=[\u3400-\u9fff]))|(?P<OPEN>\()|(?P<CLOSE>\))",
 )
 
@@ -56,12 +62,12 @@ _PATTERN_START = re.compile(
     r"|(?<=峰)(?=值)|(?<=标)(?=准)"
     r"|(?<=[由从自])(?=[原前治上之约\s]?.{0,3}\d)"
     r"|(?<=f)(?=rom\s)|(?<=放)(?=射性指数)|(?<=d)(?=elayed)|(?<=e)(?=arly)|(?<=m)(?=ax|ean)|(?<=a)(?=verage)"
-    r"|(?<=p)(?=eak)|(?<=s)(?=tandard|u[vl]|[1-5])|(?<=[cdtl])(?=[1-9])|(?<=[iv])(?=[iv]{0,3}[ab]?[、/,及和区-])|(?<=l)(?=evels?\s[iv1-7]))"
+    r"|(?<=p)(?=eak)|(?<=s)(?=tandard|tations?\s\d|tn|u[vl]|[1-5])|(?<=[cdtl])(?=[1-9])|(?<=t)(?=h[1-9])|(?<=[iv])(?=[iv]{0,3}[ab]?[、/,及和区-])|(?<=l)(?=evels?\s[iv1-7]))"
 )
 
 
 _ABBREVIATION = re.compile(
-    r"(?:\b(?:dr|mr|mrs|ms|fig|no|approx|vs|e\.g|i\.e|cf|st|ca|dept|prof|img|im|ser|inc|resp|incl|max|min|avg"
+    r"(?:\b(?:dr|mr|mrs|ms|fig|no|approx|vs|e\.g|i\.e|cf|st|ca|dept|prof|img|im|ser|inc|resp|incl|max|min|avg|abn|contralat|ipsilat|ext|int"
     r"|(?<!prior )(?<!post )(?<!post-)(?<!after )(?<!adjuvant )(?<!following )(?<!s/p )(?<!previous )rt"
     r"|lt|bil|bilat|ant|post|sup|lat|med|prob|susp|mod|resp|[a-z]))$"
 )

@@ -90,6 +90,8 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
         and any(t.kind == "SUV" and not t.paren for t in tokens[: named[0].first])
     ):
         named = []  # "SUVmax 14.9 (liver 2.8)"
+    if named and all(m.paren for m in named) and any(t.kind == "PHYS" for t in tokens[: named[0].first]):
+        named = []  # "physiological (D2 of menses)"
     if reader.form and reader.field == {"skin"} and named:
         named = [m for m in named if m.organs != ("muscles_soft_tissue",)]  # "Skin: left calf lesion"
     if (

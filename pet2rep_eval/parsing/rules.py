@@ -68,7 +68,7 @@ def _likewise(reader: Reader, read: ReadClause) -> bool:
     bare_denial = (
         "NEG" in kinds
         and not set(kinds) & (TERMS - {"NEG"})
-        and (kinds[-1] == "NEG" or (bool(read.named) and read.clause.tokens[0].text == "none"))
+        and (kinds[-1] == "NEG" or (bool(read.named) and read.clause.tokens[0].text in ("none", "nor")))
     )
     denied = bare_denial and reader.sentence_cue and not read.clause.trailing and not read.clause.chinese
     if not ("LIKEWISE" in kinds and read.named) and not denied and not so:

@@ -16,10 +16,10 @@ from pet2rep_eval.parsing.normalise import Normalised
 _SCALE = re.compile(r"deauville|suv")
 _HEAD = re.compile(r"[^\d。;]{0,60}\b(?P<scale>deauville|suv)[^\d。;]{0,60}")
 _INLINE = re.compile(
-    r"deauville(?: five point)?(?: scores?| scale)?(?: by (?:site|region))?:(?=[^\d:]{3,40}[1-5]\b)"
+    r"(?:deauville(?: five point)?(?: scores?| scale)?|ds)(?: by (?:site|region))?:(?=[^\d:]{3,40}[1-5]\b)"
 )
 _INLINE_SUV = re.compile(
-    r"\bsuv ?(?:max|peak|mean)?\)?:(?=[^\d:]{0,12}[a-z]\w* ?(?:[a-z0-9]+ ){0,4}\d{1,2}\.\d)"
+    r"\bsuv ?(?:max|peak|mean)?\)?:(?=[^\d:]{0,12}[a-z]\w* ?(?:[a-z0-9]+ ){0,4}\(?\d{1,2}\.\d)"
 )
 _FIGURE = re.compile(
     r"(?<![\w.,/-])(?<!suv )(?<!segment )(?<!seg )(?<!level )(?<!station )(?<!stn )"

@@ -43,6 +43,12 @@ _NECK_CONCEPT = Concept(
     doubtful=True,
     unless=("axillary_lymph_nodes", "spine", "mediastinal_hilar_lymph_nodes"),
 )
+_STATIONS_CONCEPT = Concept(
+    "station.numbers",
+    "SITE",
+    organs=("mediastinal_hilar_lymph_nodes",),
+    nodes=("mediastinal_hilar_lymph_nodes",),
+)
 _STATION_CONCEPT = Concept(
     "station.number",
     "SITE",
@@ -51,6 +57,8 @@ _STATION_CONCEPT = Concept(
     contextual=True,
     doubtful=True,
 )
+SEEN = "verb.seen"
+"""The concept of words for being there: "seen", "identified"."""
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _WORD = re.compile(r"[a-z]{8,}")
 _ASCII_WORD = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
@@ -127,7 +135,13 @@ def _meant(word: str) -> str | None:
 
     allowed = 2 if len(word) >= 12 else 1
     found = process.extractOne(word, _long_words(), scorer=DamerauLevenshtein.distance, score_cutoff=allowed)
-    return found[0] if found and found[0][0] == word[0] else None
+    if (
+        not found
+        or found[0][0] != word[0]
+        or {found[0][:5], word[:5]} & {"hyper"} != {found[0][:5]} & {"hyper"}
+    ):
+        return None  # "hypoconcentration" is no misspelt "hyperconcentration"
+    return found[0]
 
 
 def _phrases(text: str) -> list[tuple[int, int, int]]:
@@ -187,6 +201,7 @@ _NUMBERED = {
     "SPINE": _SPINE_CONCEPT,
     "LEVEL": _LEVEL_CONCEPT,
     "NECK": _NECK_CONCEPT,
+    "STATIONS": _STATIONS_CONCEPT,
     "STATION": _STATION_CONCEPT,
 }
 

@@ -267,8 +267,8 @@ class Comparisons(Directions):
             last = self.out.verdicts[-1] if self.out.verdicts else None
             if last is not None and last.state is INCREASED and not last.negated:
                 last.state, last.degree, last.last, last.prior = NORMAL, None, i, False
-                last.spread = token.chinese
+                last.spread = True
             else:
-                self._emit(NORMAL, i, i, False).spread = token.chinese  # a later word says more
+                self._emit(NORMAL, i, i, False).spread = True  # a later word says more
             if self.open is not None:
                 self.open.used = True

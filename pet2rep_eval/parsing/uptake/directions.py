@@ -39,7 +39,7 @@ class Directions(Targets):
             return
         if (
             self.open is not None
-            and i - self.open.last <= 2
+            and i - self.open.last <= 2 + (self.tokens[i - 1].text == "of")
             and not any(
                 t.kind in ("COMMA", "STRUCT", "JOIN", "BUT") for t in self.tokens[self.open.last + 1 : i]
             )
@@ -157,7 +157,7 @@ class Directions(Targets):
             and self.open is not None
             and not self.open.used
             and any(t.kind == "SITE" for t in self.tokens[self.open.last + 1 : i])
-            and any(t.kind == "JOIN" for t in self.tokens[max(0, i - 2) : i])
+            and any(t.kind == "JOIN" or t.concept.name == "verb.with" for t in self.tokens[max(0, i - 2) : i])
         ):
             self._finish_open()  # "uptake in the prostate plus two avid obturator nodes"
         if (

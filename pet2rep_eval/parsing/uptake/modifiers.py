@@ -28,7 +28,9 @@ class Modifiers(Comparisons):
             self._finish_open()
             return True
         placed = self._next_kind(i) == "VERB" or self._names_next(i + 1)
-        noun = last is not None and self.tokens[last.last].concept.noun
+        noun = last is not None and (
+            self.tokens[last.last].concept.noun or self.tokens[last.last].kind == "CUE"
+        )
         if last is not None and noun and placed and last.state is INCREASED and not last.negated:
             last.state, last.degree, last.negated = NORMAL, None, True
             return True

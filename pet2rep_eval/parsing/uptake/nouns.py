@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from pet2rep_eval.parsing.tokens import Token
+from pet2rep_eval.parsing.tokens import SEEN, Token
 from pet2rep_eval.parsing.uptake.modifiers import Modifiers
 from pet2rep_eval.parsing.uptake.records import NORMAL
-
-_SEEN_WORDS = frozenset(
-    "seen noted identified visualized visualised found observed evident present detected appreciated visible "
-    "depicted demonstrated confirmed".split()
-)
 
 
 class Nouns(Modifiers):
@@ -115,13 +110,13 @@ class Nouns(Modifiers):
         self._leave_prior()
         if token.concept.state is not None:
             self.prior = False
-        if self.named_since and self.neg_used and last is not None and token.text not in _SEEN_WORDS:
+        if self.named_since and self.neg_used and last is not None and token.concept.name != SEEN:
             self._close_stretch(i)  # a new subject has its verb
             self.named_since = False
             return
-        if token.text in _SEEN_WORDS:
+        if token.concept.name == SEEN:
             if self.neg is not None and not self.neg_used and last is not None and not last.negated:
-                last.state, last.degree, last.negated = NORMAL, None, True
+                last.state, last.degree, last.negated, last.prior = NORMAL, None, True, False
                 self.neg_used = True
             elif self.neg is not None and not self.neg_used and self.open is not None and not self.open.used:
                 self.open.negated = True

@@ -64,6 +64,8 @@ class Reader:
         """The place of the lesion that the sentence speaks of."""
         self.largest: Mention | None = None
         """The place of the largest of several lesions, where the sentence names it."""
+        self.answered = False
+        """It was a question: yes or no stands behind the names."""
         self.announced: list[tuple[Verdict, tuple[int, int]]] = []
         """What a line that ends in a colon says of the list below it."""
         self.sentence = self.sentence_from = 0
@@ -156,7 +158,9 @@ class Reader:
         aside = "BENIGN" in read.kinds and any(t.concept.grave and t.paren for t in clause.tokens)
         if aside or "CAUSE" in read.kinds or (not clause.first and read.kinds <= _NAMED_CAUSE):
             self._called_grave(read)
-        if clause.colon and not read.named and read.verdicts:
+        asks = clause.asks and clause.first and clause.paragraph
+        if (clause.colon or asks) and not read.named and read.verdicts:
+            self.answered = asks
             self.announced = [
                 (v, (clause.tokens[v.first].start, clause.tokens[v.last].end))
                 for v in read.verdicts

@@ -223,6 +223,8 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
             current.append(token)
         elif token.kind == "STOP":
             flush(True, at=token.start)
+            if token.text[0] == "?" and out:
+                out[-1].asks = True
             soft = token.text in (";", "->")
             if section == "field" or (
                 section == "comparison" and token.start - headings[next_heading - 1].after < 30
@@ -241,7 +243,8 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
                 and _unknown_heading(token, normalised, marks)
             ):
                 out.append(Clause([token], section, True, True, heading=True))
-            if current and pending and _line_of_names(pending, current):
+            joined = bool(current and pending) and _line_of_names(pending, current)
+            if joined:
                 for clause in pending[1:]:
                     pending[0].tokens += [comma_between(pending[0].end, clause.start), *clause.tokens]
                 current = [*pending[0].tokens, comma_between(pending[0].end, current[0].start), *current]
@@ -271,7 +274,8 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
                 and (token.paren or not first or len(current) > 1 or _asks(current[-1]) or not paragraph)
             ):
                 continue
-            flush(False, colon=True, at=token.start)
+            sized = bool(current) and not pending and paragraph and _names_and_sizes(current)
+            flush(False, colon=True, at=token.start, titled=joined or sized)
         elif token.kind == "COMMA" and not token.paren:
             if current and token.text == "," and _thousands(token, normalised.text):
                 continue
@@ -351,9 +355,17 @@ def _line_of_names(pending: list[Clause], current: list[Token]) -> bool:
         and pending[0].paragraph
         and len(pending) < _MANY_FIELDS
         and not current[0].chinese
-        and names_only(current)
-        and all(names_only(c.tokens) and not c.heading for c in pending)
+        and all(
+            names_only(t) or all(x.kind == "SIZE" for x in t) for t in (*(c.tokens for c in pending), current)
+        )
+        and not any(c.heading for c in pending)
     )
+
+
+def _names_and_sizes(tokens: list[Token]) -> bool:
+    """ "Mesenteric node 3.1 cm:" in a form."""
+    names = [t for t in tokens if t.kind != "SIZE"]
+    return not tokens[0].chinese and 0 < len(names) < len(tokens) and names_only(names)
 
 
 _MANY_FIELDS = 8

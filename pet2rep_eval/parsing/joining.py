@@ -29,6 +29,8 @@ class Clause:
     """A colon stands behind it."""
     soft: bool = False
     """Only a semicolon stands before it."""
+    asks: bool = False
+    """A question mark stands behind it."""
     trailing: bool = False
     """Words that the lexicon does not know stand between its last token and its end."""
 

@@ -13,6 +13,7 @@ from pet2rep_eval.parsing.binding import with_regions
 from pet2rep_eval.parsing.carrying import carry, remainder
 from pet2rep_eval.parsing.drafts import ReadClause
 from pet2rep_eval.parsing.grammar import TERMS
+from pet2rep_eval.parsing.mentions import Mention
 from pet2rep_eval.parsing.physiology import called_physiological
 from pet2rep_eval.parsing.stating import carried, is_open, stated
 from pet2rep_eval.parsing.uptake import Verdict
@@ -38,8 +39,22 @@ def _seen_earlier(reader: Reader, read: ReadClause) -> bool:
     return True
 
 
+def _answers(reader: Reader, read: ReadClause) -> bool:
+    """ "Abnormal uptake? Neck - no. Lungs - yes, SUVmax 9.2"."""
+    tokens = read.clause.tokens
+    yes, no = tokens[0].concept.name == "verb.yes", [t.kind for t in tokens] == ["NEG"]
+    if not (reader.answered and reader.announced and reader.form and not read.named and (yes or no)):
+        return False
+    verdict = reader.announced[0][0]
+    places = reader.topic or [Mention((), reader.region, None, -1, -1, 0, 0)]
+    reader.state(places, Verdict(verdict.state if yes else NORMAL, 0, 0), read, "announced")
+    return True
+
+
 def _announced(reader: Reader, read: ReadClause) -> bool:
     """A member of a list whose head said it: "The following sites are hypermetabolic:"."""
+    if _answers(reader, read):
+        return True
     if not reader.announced or not read.named or read.verdicts:
         return False
     if not read.clause.first and (read.clause.chinese or not all(m.node or m.nodes for m in read.named)):
@@ -170,7 +185,7 @@ RULES: tuple[tuple[str, Rule, frozenset[str]], ...] = (
     ("cannot be judged", _uncertain, frozenset({"UNCERTAIN"})),
     ("seen earlier", _seen_earlier, frozenset({"PRIOR"})),
     ("stated", stated, _NAMES),
-    ("announced", _announced, _NAMES),
+    ("announced", _announced, _NAMES | {"VERB", "NEG"}),
     ("likewise", _likewise, frozenset({"NEG", "LIKEWISE"})),
     ("remainder", remainder, frozenset({"REST"})),
     ("carried", carry, _ANY),

@@ -167,7 +167,9 @@ def carried(reader: Reader, read: ReadClause) -> list[Mention]:
     if (
         group is not None
         and group.side
-        and not (read.sizes and not read.verdicts)
+        and not (
+            read.sizes and not read.verdicts and (read.clause.chinese or read.clause.tokens[0].kind != "SIDE")
+        )
         and topic
         and len({m.organs for m in topic}) == 1
         and not any(t.kind in ("MAXIMAL", "LOCATED", "WITH_MOST") for t in read.clause.tokens)

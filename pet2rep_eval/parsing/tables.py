@@ -18,9 +18,7 @@ _HEAD = re.compile(r"[^\d。;]{0,60}\b(?P<scale>deauville|suv)[^\d。;]{0,60}")
 _INLINE = re.compile(
     r"(?:deauville(?: five point)?(?: scores?| scale)?|ds)(?: by (?:site|region))?:(?=[^\d:]{3,40}[1-5]\b)"
 )
-_INLINE_SUV = re.compile(
-    r"\bsuv ?(?:max|peak|mean)?\)?:(?=[^\d:]{0,12}[a-z]\w* ?(?:[a-z0-9]+ ){0,4}\(?\d{1,2}\.\d)"
-)
+_INLINE_SUV = re.compile(r"\bsuv ?(?:max|peak|mean)?\)?:(?=[^:]{0,12}?[a-z][^:.]{1,50}? \(?\d{1,2}\.\d)")
 _FIGURE = re.compile(
     r"(?<![\w.,/-])(?<!suv )(?<!segment )(?<!seg )(?<!level )(?<!station )(?<!stn )"
     r"\d{1,2}(?:\.\d{1,2})?(?![\w.%]|\s?(?:mm|cm|x|hu|%|:))"

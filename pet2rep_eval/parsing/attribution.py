@@ -325,7 +325,8 @@ class Reader:
                 if (
                     verdict.state is UptakeState.ABSENT
                     and self.form
-                    and not (read.reading.cue or self.sentence_cue or sites[key].normally)
+                    and mention.organs
+                    and not ("CUE" in read.kinds or self.sentence_cue or sites[key].normally)
                     and tokens[verdict.first].kind == "COLD"
                     and verdict.first == verdict.last == 0
                 ):

@@ -45,9 +45,10 @@ def _answers(reader: Reader, read: ReadClause) -> bool:
     yes, no = tokens[0].concept.name == "verb.yes", [t.kind for t in tokens] == ["NEG"]
     if not (reader.answered and reader.announced and reader.form and not read.named and (yes or no)):
         return False
-    verdict = reader.announced[0][0]
+    verdict, span = reader.announced[0]
     places = reader.topic or [Mention((), reader.region, None, -1, -1, 0, 0)]
-    reader.state(places, Verdict(verdict.state if yes else NORMAL, 0, 0), read, "announced")
+    for draft in reader.state(places, Verdict(verdict.state if yes else NORMAL, 0, 0), read, "announced"):
+        draft.uptake = span  # the words stand in the question
     return True
 
 

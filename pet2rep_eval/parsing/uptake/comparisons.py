@@ -64,7 +64,7 @@ class Comparisons(Directions):
             and last.adjective
             and not self.tokens[last.last].chinese
         ):
-            self.prior = False
+            self.prior, self.open = False, None
 
     def _compare(self, kind: str, i: int) -> None:
         if self._next_kind(i) == "SIZE":

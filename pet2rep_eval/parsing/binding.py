@@ -81,6 +81,8 @@ def bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention]
         elif kind == "LIST" or kind == "JOIN":
             joint = joint or "list"
         break
+    if before and after and not chinese and _found_with(tokens, verdict, after[0]):
+        after = []
     if joint == "attribute":
         after = together(after, tokens)
     if inner and before and not chinese and all(m.regions for m in inner) and before[-1].organs:
@@ -134,6 +136,13 @@ def bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention]
     if after and not chinese:
         return after, "attributive"
     return [], ""
+
+
+def _found_with(tokens: Sequence[Token], verdict: Verdict, mention: Mention) -> bool:
+    """ "The mucosa showed intense uptake with bone erosion": the bone is of what was found beside it."""
+    between = tokens[verdict.last + 1 : mention.first]
+    behind = tokens[mention.last + 1].kind if mention.last + 1 < len(tokens) else ""
+    return any(t.concept.name == "verb.with" for t in between) and behind == "FINDING"
 
 
 def _parting(read: ReadClause, verdict: Verdict, following: Verdict | None) -> int:

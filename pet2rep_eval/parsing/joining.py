@@ -97,6 +97,8 @@ def _says(clause: Clause) -> bool:
 def _open_list(clause: Clause) -> bool:
     """The clause says something first and names places last, so that a following name goes on with its list."""
     last = next((t for t in reversed(clause.tokens) if not (t.paren and t.kind in _ASIDE)), clause.tokens[0])
+    if last.kind == "JOIN" and len(clause.tokens) > 1:
+        last = clause.tokens[-2]  # "of the marrow and, to a lesser extent, of the spleen"
     if last.kind not in ELEMENTS:
         return False
     says = [i for i, t in enumerate(clause.tokens) if t.kind in _SAYS]
@@ -117,6 +119,16 @@ def merged(clauses: list[Clause]) -> list[Clause]:
             out.append(clause)
             continue
         if (
+            not waiting
+            and out
+            and not clause.chinese
+            and all(t.kind in ("SUV", "SIZE") for t in clause.tokens)
+            and _announces(out[-1], out)
+            and not out[-1].heading
+            and out[-1].tokens[-1].kind == "CUE"
+        ):
+            _append(out[-1], clause)  # "Subtle uptake, SUVmax 2.6, in a lesion of the middle lobe"
+        elif (
             not waiting
             and out
             and not out[-1].heading

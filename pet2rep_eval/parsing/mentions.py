@@ -150,7 +150,9 @@ class _GroupReader:
                         ):
                             continue
                         # around a bone or a prosthesis is still of the bone
-                        mention.place = not (token.concept.around and mention.organs in _LINED[:1])
+                        mention.place = not (
+                            token.concept.around and mention.organs in (_LINED[0], _LINED[2])
+                        )
             elif kind == "NODE":
                 self._node(i)
             elif kind == "LESION":
@@ -176,9 +178,8 @@ class _GroupReader:
         concept = self.tokens[i].concept
         own = set(concept.organs)
         if concept.unless:
-            others = {
-                o for j, t in enumerate(self.tokens) if t.kind == "SITE" and j != i for o in t.concept.organs
-            }
+            near = range(i - 2, i + 3) if "axillary_lymph_nodes" in concept.unless else range(len(self.tokens))
+            others = {o for j in near if 0 <= j < len(self.tokens) and j != i for o in self._organs_at(j)}
             return bool((others | self.topic) & set(concept.unless))
         beside = {
             o for t in self.tokens if t.kind == "SITE" and not t.concept.contextual for o in t.concept.organs
@@ -188,6 +189,9 @@ class _GroupReader:
         if self.run and not self.listed and self.run[-1].organs != concept.organs:
             return True
         return bool(beside)
+
+    def _organs_at(self, i: int) -> tuple[str, ...]:
+        return self.tokens[i].concept.organs if self.tokens[i].kind == "SITE" else ()
 
     def _at_level(self, i: int, first: int, following: str) -> bool:
         """ "Uptake at the L4-5 level", "at the level of the caecum" is of these, a node at that level is not."""

@@ -221,6 +221,9 @@ class Comparisons(Directions):
         last = self.out.verdicts[-1] if self.out.verdicts else None
         if last is not None and last.last == i - 1 and not token.chinese:
             last.prior = False  # "is not avid at present"
+        elif last is not None and token.concept.overrides:
+            last.prior = True
+            self._close_stretch(i)  # 由高代谢转为放射性缺损
         elif last is not None and last.prior and token.chinese and last.last == i - 1:
             self._close_stretch(i)  # 由原来的高代谢转为放射性缺损
         following = next(

@@ -219,6 +219,7 @@ class Modifiers(Comparisons):
             self.open.spread = True
         elif self.pending is None and self._next_kind(i) in (
             "CUE",
+            "OF",
             "DEG",
             "PHYS",
             "FOCAL",

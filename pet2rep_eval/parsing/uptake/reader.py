@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from pet2rep_eval.parsing.tokens import Token
 from pet2rep_eval.parsing.uptake.nouns import Nouns
-from pet2rep_eval.parsing.uptake.records import ABSENT, INCREASED, NORMAL, Reading
+from pet2rep_eval.parsing.uptake.records import ABSENT, INCREASED, NORMAL, Reading, Verdict
 from pet2rep_eval.parsing.uptake.targets import _REFERENCE_ORGANS
 
 
@@ -88,6 +88,15 @@ class Reader(Nouns):
         self.out.contrast = self.contrast
         return self.out
 
+    def _is_valued(self, verdict: Verdict) -> bool:
+        """ "Uptake in the right testis amounted to SUVmax 7.9 and the left was without": it has its own value."""
+        later = min([v.first for v in self.out.verdicts if v.first > verdict.last], default=self.size)
+        kinds = [t.kind for t in self.tokens[verdict.last + 1 : later]]
+        if self.tokens[0].chinese or "SUV" not in kinds:
+            return False
+        behind = kinds[kinds.index("SUV") + 1 :]
+        return "JOIN" in behind and "SITE" in behind and "VERB" in behind
+
     def _denied_on_pet(self) -> bool:
         """ "There is no hepatic lesion of concern on PET": what PET shows is its uptake."""
         kinds = [t.kind for t in self.tokens]
@@ -144,7 +153,7 @@ class Reader(Nouns):
         verdicts = self.out.verdicts
         cold = self.valued and all(v.activity or v.state is ABSENT for v in verdicts)
         if any(not v.activity for v in verdicts) and not cold:
-            self.out.verdicts = [v for v in verdicts if not v.activity]
+            self.out.verdicts = [v for v in verdicts if not v.activity or self._is_valued(v)]
         if self.seen_physiological and not self.out.verdicts:
             self.out.physiological = True
 

@@ -45,6 +45,8 @@ class Reader:
         self.field: frozenset[str] = frozenset()
         """The organs of the heading above."""
         self.field_topic: list[Mention] = []
+        self.spread = False
+        """What the heading names is found all over the body."""
         self.region: tuple[str, ...] = ()
         self.region_nodes: tuple[str, ...] = ()
         self.inherits_cue = False
@@ -64,8 +66,6 @@ class Reader:
         """The place of the lesion that the sentence speaks of."""
         self.largest: Mention | None = None
         """The place of the largest of several lesions, where the sentence names it."""
-        self.answered = False
-        """It was a question: yes or no stands behind the names."""
         self.announced: list[tuple[Verdict, tuple[int, int]]] = []
         """What a line that ends in a colon says of the list below it."""
         self.sentence = self.sentence_from = 0
@@ -160,7 +160,6 @@ class Reader:
             self._called_grave(read)
         asks = clause.asks and clause.first and clause.paragraph
         if (clause.colon or asks) and not read.named and read.verdicts:
-            self.answered = asks
             self.announced = [
                 (v, (clause.tokens[v.first].start, clause.tokens[v.last].end))
                 for v in read.verdicts
@@ -385,6 +384,7 @@ class Reader:
                     and (
                         (
                             draft.spread
+                            and not _adds(read)
                             and not (
                                 draft.state is NORMAL
                                 and state is UptakeState.ABSENT
@@ -458,6 +458,14 @@ REGION_NODES = {
     "head_neck": ("cervical_lymph_nodes",), "chest": ("mediastinal_hilar_lymph_nodes",),
     "abdomen": ("abdominal_lymph_nodes",), "pelvis": ("pelvic_lymph_nodes",),
 }  # fmt: skip
+
+
+def _adds(read: ReadClause) -> bool:
+    """分布均匀，仅S6血管瘤处稀疏: the exception, or a lesion of its own, leaves standing what was said of the rest."""
+    head = read.clause.tokens[0]
+    only = head.kind == "BUT" and head.text[0] in "仅唯惟只除"
+    segment = any(t.kind == "PART" and not t.chinese for t in read.clause.tokens)  # S7低密度影摄取缺失
+    return head.chinese and (only or (read.lesion and segment))
 
 
 def _denies_more(verdict: Verdict, kind: str, draft: Draft) -> bool:

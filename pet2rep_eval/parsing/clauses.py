@@ -18,7 +18,7 @@ _FIELD_MARK = re.compile(r":|--| - |[。,;.]")
 
 def _names_field(token: Token, normalised: Normalised) -> bool:
     """A name and a colon: a field of a form begins."""
-    if token.kind not in ("SITE", "REGION", "HILUM", "SIDE", "PART"):
+    if token.kind not in ("SITE", "REGION", "HILUM", "SIDE", "PART", "NODE"):
         return False
     mark = _FIELD_MARK.search(normalised.text, token.start, token.start + 18)
     return mark is not None and mark.group() not in ("。", ",", ";", ".")
@@ -269,7 +269,8 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
                 current = [*pending.pop().tokens, *current]  # "Heart, FDG viability:"
                 first = paragraph = True
             elif (
-                current
+                not joined
+                and current
                 and current[-1].kind in ("CUE", "STRUCT")
                 and (token.paren or not first or len(current) > 1 or _asks(current[-1]) or not paragraph)
             ):
@@ -356,7 +357,8 @@ def _line_of_names(pending: list[Clause], current: list[Token]) -> bool:
         and len(pending) < _MANY_FIELDS
         and not current[0].chinese
         and all(
-            names_only(t) or all(x.kind == "SIZE" for x in t) for t in (*(c.tokens for c in pending), current)
+            names_only(t) or all(x.kind == "SIZE" or x.concept.tracer for x in t)
+            for t in (*(c.tokens for c in pending), current)
         )
         and not any(c.heading for c in pending)
     )

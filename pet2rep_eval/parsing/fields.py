@@ -9,12 +9,17 @@ from pet2rep_eval.parsing.grouping import finish_groups
 from pet2rep_eval.parsing.joining import Clause
 from pet2rep_eval.parsing.mentions import Mention, read_group
 
+_SPREAD = frozenset({"skin", "muscles_soft_tissue.brown_fat"})
+"""What is found all over the body: below its name others only say where."""
+
 
 def enter_heading(reader: Reader, clause: Clause) -> None:
     """A heading, or the name of a field: what stands below it is about its organs, or lies in its region."""
     tokens = clause.tokens
     kinds = [t.kind for t in tokens]
-    reader.heading_lesion = "LESION" in kinds or any(t.concept.name == "liver.parts" for t in tokens)
+    reader.heading_lesion = "LESION" in kinds or any(
+        t.concept.name == "liver.parts" or t.concept.finding for t in tokens
+    )
     reader.nodes_named = "NODE" in kinds and "SITE" not in kinds and "REGION" not in kinds
     above, reader.field = reader.field, frozenset()
     if not any(k in ELEMENTS for k in kinds):
@@ -71,6 +76,7 @@ def enter_heading(reader: Reader, clause: Clause) -> None:
         reader.topic_lesion = False
         reader.field = frozenset(o for m in organs for o in m.organs)
         reader.field_topic = organs
+        reader.spread = {t.concept.name for t in tokens if t.kind == "SITE"} <= _SPREAD and "SITE" in kinds
         if all(m.organs for m in mentions):
             groups_of = {load_lexicon().sites[o].group for m in mentions for o in m.organs}
             if len(groups_of) == 1 and clause.paragraph:

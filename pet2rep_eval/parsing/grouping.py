@@ -137,7 +137,7 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
                 if mention.organs == ("bones",) and not mention.place:
                     mention.organs = ("muscles_soft_tissue",)  # 右髋外侧软组织
         if (
-            group.lesion
+            (group.lesion or any("周围软组织" in t.text for t in tokens[group.first : group.last + 1]))
             and group.mentions
             and all(m.place and not m.node for m in group.mentions)
             and any("软组织" in t.text or "soft" in t.text for t in tokens[group.first : group.last + 1])
@@ -189,5 +189,9 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
         for g in groups
         for m in g.mentions
     ):
+        bones = any(m.organs == ("bones",) and not m.paren and not m.side for g in groups for m in g.mentions)
         for mention in aside:
-            mention.place = True
+            # 全身多骨(胸骨、L2椎体): which of them
+            mention.place = not (
+                bones and mention.organs in (("bones",), ("spine",)) and tokens[mention.last].chinese
+            )

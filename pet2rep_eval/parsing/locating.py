@@ -55,7 +55,8 @@ def mark_places(reader: Reader, groups: list[Group], clause: Clause, kinds: Sequ
         ):
             aside = True  # "a mass of the retroperitoneum encasing the aorta"
         elif involve is not None and concrete and (reader.sentence_topic or at > involve):
-            aside = at > involve or len(everything) == 1
+            pressed = clause.tokens[involve].text.startswith("受")  # 右下肺受压不张: it is the subject
+            aside = at > involve or (len(everything) == 1 and not pressed)
             if clause.tokens[involve].text == "邻近" and any(
                 k in ("VERB", "CUE", "HOT", "LESION")
                 or (k == "FINDING" and mention.organs != ("muscles_soft_tissue",))

@@ -34,6 +34,14 @@ def measured(tokens: Sequence[Token]) -> tuple[tuple[Suv, ...], list[tuple[float
             prior = aside = True  # "SUVmax 1.2 (was 10.5)", "SUVmax 4.9 (liver SUVmax 3.1)"
         elif token.kind == "PRESENT":
             prior = False
+        elif (
+            token.kind == "SIZE"
+            and token.paren
+            and suv
+            and tokens[i - 1].kind == "SUV"
+            and not tokens[i - 1].paren
+        ):
+            prior = aside = True  # "SUVmax 1.9 (9.4 x 6.0 cm, SUVmax 21.4)"
         elif token.kind == "SUV" and not prior:
             suv += read_suv(token.text)
         elif token.kind == "SIZE" and not prior:

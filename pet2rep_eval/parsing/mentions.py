@@ -178,7 +178,9 @@ class _GroupReader:
         concept = self.tokens[i].concept
         own = set(concept.organs)
         if concept.unless:
-            near = range(i - 2, i + 3) if "axillary_lymph_nodes" in concept.unless else range(len(self.tokens))
+            near = (
+                range(i - 2, i + 3) if "axillary_lymph_nodes" in concept.unless else range(len(self.tokens))
+            )
             others = {o for j in near if 0 <= j < len(self.tokens) and j != i for o in self._organs_at(j)}
             return bool((others | self.topic) & set(concept.unless))
         beside = {

@@ -16,7 +16,7 @@ from pet2rep_eval.records import UptakeState
 NORMAL = UptakeState.NORMAL
 
 
-_REFERENCES = (("liver",), ("great_vessels",), ("spleen",))
+_REFERENCES = (("liver",), ("great_vessels",), ("spleen",), ("mediastinal_hilar_lymph_nodes",))
 
 
 _LESIONS = frozenset({"LESION", "NODE", "FOCAL"})
@@ -30,6 +30,9 @@ def _leads_on(tokens: Sequence[Token]) -> bool:
     lead = 1 if tokens[0].kind == "JOIN" else 0
     kinds = [t.kind for t in tokens[lead : lead + 2]]
     return len(tokens) > 2 and not tokens[0].chinese and kinds == ["UP", "IN"]
+
+
+_VERDICTS = frozenset({"HOT", "VOID", "HYPO", "COLD"})
 
 
 def read_clause(reader: Reader, clause: Clause) -> ReadClause:
@@ -86,14 +89,18 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
     if (
         named
         and "SUV" in there
-        and all(m.paren and m.organs in _REFERENCES for m in named)
+        and all(m.paren and not m.node and m.organs in _REFERENCES for m in named)
         and any(t.kind == "SUV" and not t.paren for t in tokens[: named[0].first])
     ):
         named = []  # "SUVmax 14.9 (liver 2.8)"
-    if named and all(m.paren for m in named) and any(t.kind == "PHYS" for t in tokens[: named[0].first]):
+    if (
+        named
+        and all(m.paren for m in named)
+        and any(t.kind == "PHYS" or (reader.form and t.kind in _VERDICTS) for t in tokens[: named[0].first])
+    ):
         named = []  # "physiological (D2 of menses)"
-    if reader.form and reader.field == {"skin"} and named:
-        named = [m for m in named if m.organs != ("muscles_soft_tissue",)]  # "Skin: left calf lesion"
+    if reader.form and reader.spread and reader.field and named:
+        named = [m for m in named if m.organs and set(m.organs) <= reader.field]  # "Skin: left calf lesion"
     if (
         reader.form
         and len(reader.topic) > 1

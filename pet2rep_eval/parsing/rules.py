@@ -43,7 +43,7 @@ def _answers(reader: Reader, read: ReadClause) -> bool:
     """ "Abnormal uptake? Neck - no. Lungs - yes, SUVmax 9.2"."""
     tokens = read.clause.tokens
     yes, no = tokens[0].concept.name == "verb.yes", [t.kind for t in tokens] == ["NEG"]
-    if not (reader.answered and reader.announced and reader.form and not read.named and (yes or no)):
+    if not (reader.announced and reader.form and not read.named and (yes or no)):
         return False
     verdict, span = reader.announced[0]
     places = reader.topic or [Mention((), reader.region, None, -1, -1, 0, 0)]

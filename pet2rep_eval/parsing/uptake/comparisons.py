@@ -264,7 +264,14 @@ class Comparisons(Directions):
         seen = not behind.isdisjoint(
             ("CUE", "ABOVE")
         )  # "resolved on PET", "no longer visible above background"
-        if seen or self.out.cue or self.earlier_cue or "cue" in self.nouns or token.concept.hot:
+        if (
+            seen
+            or (self.form and i == 0 and not token.chinese)
+            or self.out.cue
+            or self.earlier_cue
+            or "cue" in self.nouns
+            or token.concept.hot
+        ):
             self.prior = False
             self.out.resolved = True
             last = self.out.verdicts[-1] if self.out.verdicts else None

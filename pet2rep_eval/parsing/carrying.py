@@ -151,7 +151,9 @@ def carry(reader: Reader, read: ReadClause) -> bool:
             mentions = reader.lesion_topic  # 局部皮肤增厚，结节摄取增高
         if read.lesion or read.finding:
             reader.topic_lesion = True
-        vague = read.clause.first and not (read.lesion or "VERB" in read.kinds)
+        vague = read.clause.first and not (
+            read.lesion or "VERB" in read.kinds or (read.suv and not read.clause.chinese)
+        )
         for verdict in verdicts:
             if read.clause.tokens[verdict.first].concept.overrides and not read.clause.first:
                 for draft in (d for m in mentions for d in m.drafts.values()):

@@ -270,6 +270,7 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
                 first = paragraph = True
             elif (
                 not joined
+                and not (token.end in normalised.breaks or token.end in normalised.paragraphs)
                 and current
                 and current[-1].kind in ("CUE", "STRUCT")
                 and (token.paren or not first or len(current) > 1 or _asks(current[-1]) or not paragraph)

@@ -17,7 +17,7 @@ _NAME = (
 )
 _BETWEEN = (
     r"(?:\s?(?:早期(?:相|显像)?|early|delay(?:ed)?|值|values?|约为|分别为|分别约|分别约为|约|为|is|was|were|are|of|up to|being|measuring|about|approximately|ca\.?|around|"
-    r"高达|达到|达|介于|(?:now|today|current)\s?/\s?(?:before|prior|baseline|previous|then)|amounting to|amounted to|波动于|最高达|分布在|范围|在|from|ranging|range|ranges|respectively|的|level|:|=|~|,|至|to|reaching|between|ranged|now|currently|today|(?:has |have )?(?:come|gone|decreased|increased|risen|fallen|dropped|declined|reduced) ?(?:down|up)? to|at|measured at|of (?:the|its|this) [a-z]{3,10}|of (?:it|them|this)|measured as|measured|equal to|only|just|nearly|almost|over|roughly|some)){0,4}\s?"
+    r"高达|达到|达|介于|(?:now|today|current)\s?/\s?(?:before|prior|baseline|previous|then)|amounting to|amounted to|波动于|最高达|分布在|范围|在|from|ranging|range|ranges|respectively|的|level|:|=|~|,|至|to|reaching|between|ranged|now|currently|today|(?:has |have )?(?:come|gone|decreased|increased|risen|fallen|dropped|declined|reduced) ?(?:down|up)? to|at|measured at|of (?:the|its|this) [a-z]{3,10}|of (?:it|them|this|(?:the )?(?:primary|lesion|mass|tumou?r|nodule|node))|measured as|measured|equal to|only|just|nearly|almost|over|roughly|some)){0,4}\s?"
 )
 # From an earlier value to the present one
 _CHANGED = (

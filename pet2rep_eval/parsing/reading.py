@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from pet2rep_eval.parsing.attribution import Reader
@@ -9,6 +10,7 @@ from pet2rep_eval.parsing.drafts import ReadClause
 from pet2rep_eval.parsing.joining import Clause
 from pet2rep_eval.parsing.locating import mark_places
 from pet2rep_eval.parsing.measuring import measured
+from pet2rep_eval.parsing.mentions import Group, Mention
 from pet2rep_eval.parsing.remembered import known
 from pet2rep_eval.parsing.tokens import Token
 from pet2rep_eval.records import UptakeState
@@ -33,6 +35,15 @@ def _leads_on(tokens: Sequence[Token]) -> bool:
 
 
 _VERDICTS = frozenset({"HOT", "VOID", "HYPO", "COLD"})
+
+
+_SACRAL = re.compile(r"s[1-5]")
+
+
+def _sacral(tokens: Sequence[Token]) -> list[Group]:
+    """S1 to S5 below "Bones" are of the sacrum; elsewhere they are segments of the liver."""
+    found = [i for i, t in enumerate(tokens) if t.kind == "PART" and _SACRAL.fullmatch(t.text)]
+    return [Group([Mention(("spine",), (), None, tokens[i].start, tokens[i].end, i, i)], i, i) for i in found]
 
 
 def read_clause(reader: Reader, clause: Clause) -> ReadClause:
@@ -68,6 +79,8 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
         for mention in (m for g in groups for m in g.mentions):
             if mention.regions == ("pelvis",) or tokens[mention.last].text == "iliac":
                 mention.organs, mention.regions = ("bones",), ()  # under "Bones"
+    if "bones" in reader.field and not clause.chinese:
+        groups += _sacral(tokens)
     if groups and not _LOCATING.isdisjoint(there):
         mark_places(reader, groups, clause, kinds)
     suv, sizes = measured(tokens) if "SUV" in there or "SIZE" in there else ((), [])

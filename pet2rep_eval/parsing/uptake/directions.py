@@ -12,6 +12,7 @@ _DIRECT = {"HOT": INCREASED, "HYPO": DECREASED, "VOID": ABSENT}
 _TRACER_WORDS = ("放射性", "fdg", "示踪", "显像", "代谢", "metabol", "avid")
 
 
+_NAMING = frozenset("SIDE SITE PART JOIN LIST CENTER".split())
 _SAYING = frozenset({"CUE", "HOT"})
 _SIGNED = _SAYING | {"SITE", "NODE"}
 
@@ -302,6 +303,11 @@ class Directions(Targets):
                 "",
             )
             takes_next = ahead in ("CUE", "HOT", "STRUCT")
+        if not token.chinese and not takes_next and following == "IN" and self.tokens[i + 1].text == "of":
+            ahead = next((t.kind for t in self.tokens[i + 2 : i + 6] if t.kind not in _NAMING), "")
+            takes_next = (
+                ahead == "CUE" and self._kind_at(i + 2) != "CUE"
+            )  # "a reduction of cortical metabolism"
         if not token.chinese and not takes_next and following in ("SIDE", "SITE", "PART"):
             ahead = next(
                 (

@@ -12,6 +12,9 @@ _SAID = frozenset("CUE HOT HYPO VOID UP DOWN COLD EVEN ABN LESION NODE FINDING S
 _SUBJECT = frozenset("IN SIDE SITE PART JOIN VERB".split())
 
 
+_ONLY_NAMES = frozenset({"SITE", "SIDE", "JOIN", "URINE"})
+
+
 class Modifiers(Comparisons):
     """Words that change what other words say."""
 
@@ -271,6 +274,8 @@ class Modifiers(Comparisons):
                 self._emit(NORMAL, i, i, False)
         elif not self.out.cue and token.chinese:
             self.out.called_physiological = True
+        elif self.earlier_cue and not token.chinese and all(t.kind in _ONLY_NAMES for t in self.tokens):
+            self._emit(NORMAL, i, i, False)  # "FDG distribution: liver normal, kidneys urinary excretion"
 
     def on_contrast(self, i: int, token: Token) -> None:
         self.nouns = {"struct"}

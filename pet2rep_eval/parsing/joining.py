@@ -392,8 +392,7 @@ def _locates(clause: Clause) -> bool:
         kinds[0] == "IN"
         and not _says(clause)
         and "SITE" in kinds
-        and "NEG" not in kinds
-        and "VERB" not in kinds
+        and not {"NEG", "VERB"} & set(kinds[: kinds.index("SITE")])
     )
 
 

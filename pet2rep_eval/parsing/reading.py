@@ -31,7 +31,10 @@ def _leads_on(tokens: Sequence[Token]) -> bool:
     """ "Asymmetric uptake, higher in the right tonsil": the direction is of the uptake named before."""
     lead = 1 if tokens[0].kind == "JOIN" else 0
     kinds = [t.kind for t in tokens[lead : lead + 2]]
-    return len(tokens) > 2 and not tokens[0].chinese and kinds == ["UP", "IN"]
+    less = (
+        kinds == ["DOWN", "IN"] and tokens[lead + 1].text == "on"
+    )  # "asymmetric uptake, decreased on the left"
+    return len(tokens) > 2 and not tokens[0].chinese and (kinds == ["UP", "IN"] or less)
 
 
 _VERDICTS = frozenset({"HOT", "VOID", "HYPO", "COLD"})

@@ -80,8 +80,8 @@ class Reader:
         """What the sentence before said of an earlier study only: this one may say that it has gone."""
         self.earlier: list[tuple[Draft, Verdict, tuple[int, int]]] = []
         """What the sentence says of an earlier study, in case it says nothing of the present one."""
-        self.nearest: list[Mention] = []
-        """The place named last, if only to say where something else is."""
+        self.groups: list[Group] = []
+        """The names of the last clause that had any."""
         self.asked = False
         """A colon stands behind the clause before: this one answers."""
         self.clause: ReadClause | None = None
@@ -136,7 +136,8 @@ class Reader:
         if clause.paragraph and read.named:
             self.field = frozenset()  # a line of its own, not of the heading above
         self.clause = read
-        self._recall_disease(read)
+        if self.disease or "DISEASE" in read.kinds:
+            self._recall_disease(read)
         topic = (
             self.topic if clause.chinese and not clause.first and clause.tokens[0].concept.exception else None
         )
@@ -149,8 +150,7 @@ class Reader:
             self.topic = topic  # 肝、脾除左叶囊肿外均未见异常
         self.sentence_start = False
         self.asked = clause.colon
-        places = [m for g in read.groups for m in g.mentions if m.organs]
-        self.nearest = places[-1:] or self.nearest
+        self.groups = read.groups or self.groups
         if clause.colon and read.kinds <= _PARTS:
             self.form = self.after_heading = True  # "Inferior: absent" in a form of the heart
         if clause.colon and read.lesion and not read.named:
@@ -200,12 +200,7 @@ class Reader:
     # --- topic
 
     def set_topic(self, mentions: list[Mention], read: ReadClause) -> None:
-        sites = load_lexicon().sites
-        if (
-            self.topic
-            and mentions
-            and all(m.organs and all(sites[o].ct_only for o in m.organs) for m in mentions)
-        ):
+        if self.topic and mentions and all(_only_on_ct(m) for m in mentions):
             return  # what only the CT can judge is never what uptake is said of
         self.topic = mentions
         if len(self.spoken) < _MANY:
@@ -458,6 +453,11 @@ REGION_NODES = {
     "head_neck": ("cervical_lymph_nodes",), "chest": ("mediastinal_hilar_lymph_nodes",),
     "abdomen": ("abdominal_lymph_nodes",), "pelvis": ("pelvic_lymph_nodes",),
 }  # fmt: skip
+
+
+def _only_on_ct(mention: Mention) -> bool:
+    sites = load_lexicon().sites
+    return bool(mention.organs) and all(sites[o].ct_only for o in mention.organs)
 
 
 def _adds(read: ReadClause) -> bool:

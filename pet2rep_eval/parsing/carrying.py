@@ -70,9 +70,10 @@ def _surrounding(read: ReadClause) -> list[Mention]:
 def _turn_to_nearest(reader: Reader, read: ReadClause) -> None:
     """ "A mass with reactive hilar nodes which are avid", 侵及精囊腺，后者亦呈高摄取: of what was named last."""
     mine = {o for m in reader.topic for o in m.organs}
-    if reader.nearest and not mine & set(reader.nearest[0].organs):
-        reader.nearest[0].place = False
-        reader.set_topic(reader.nearest, read)
+    nearest = [m for g in reader.groups for m in g.mentions if m.organs][-1:]
+    if nearest and not mine & set(nearest[0].organs):
+        nearest[0].place = False
+        reader.set_topic(nearest, read)
 
 
 def _one_of_them(reader: Reader, read: ReadClause) -> bool:

@@ -136,6 +136,11 @@ def _torn(out: list[str], text: str, end: int) -> bool:
     return joined in known and len(joined) >= 5 and not (left.group() in known and right.group() in known)
 
 
+def _is_spaced(text: str) -> bool:
+    gaps = len(_GAPS.findall(text))
+    return gaps > 3 * (1 + len(_MARKS.findall(text))) and len(text) > _PHRASE * gaps
+
+
 def normalise(text: str) -> Normalised:
     """Normalises *text*, in time linear in its length."""
     json_shaped = _JSON.match(text) is not None
@@ -186,8 +191,7 @@ class _Builder:
         self.paragraphs: set[int] = set()
         self.first_cell: tuple[int, int, int] | None = None
         """Where the first cell of the text begins, where the bars behind it begin and end."""
-        gaps = len(_GAPS.findall(text))
-        self.spaced = gaps > 3 * (1 + len(_MARKS.findall(text))) and len(text) > _PHRASE * gaps
+        self.spaced = text.count(" ") > 3 * sum(map(text.count, "，。；")) and _is_spaced(text)
         """Spaces stand where others write commas."""
         self.table = _character_table()
         self.apart = _APART_JSON if json_shaped else _APART

@@ -104,6 +104,7 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
         named = []  # "Peritoneum: two pelvic deposits"
     if (
         named
+        and named[0].paren
         and "SUV" in there
         and all(m.paren and not m.node and m.organs in _REFERENCES for m in named)
         and any(t.kind == "SUV" and not t.paren for t in tokens[: named[0].first])
@@ -111,6 +112,7 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
         named = []  # "SUVmax 14.9 (liver 2.8)"
     if (
         named
+        and named[0].paren
         and all(m.paren for m in named)
         and any(t.kind == "PHYS" or (reader.form and t.kind in _VERDICTS) for t in tokens[: named[0].first])
     ):

@@ -122,7 +122,7 @@ def merged(clauses: list[Clause]) -> list[Clause]:
             not waiting
             and out
             and not clause.chinese
-            and all(t.kind in ("SUV", "SIZE") for t in clause.tokens)
+            and all(t.kind in ("SUV", "SIZE", "LESION", "NODE") for t in clause.tokens)
             and _announces(out[-1], out)
             and not out[-1].heading
             and out[-1].tokens[-1].kind == "CUE"
@@ -165,6 +165,10 @@ def merged(clauses: list[Clause]) -> list[Clause]:
             and (_adjectives(clause) or (not waiting and _participle(clause)))
         ):
             waiting.append(clause)
+        elif waiting and _is_adverbial(waiting, clause):
+            out.extend(waiting)
+            waiting = []
+            out.append(clause)
         elif waiting:
             head = waiting[0]
             for extra in [*waiting[1:], clause]:
@@ -382,6 +386,19 @@ def _goes_on(clause: Clause) -> bool:
         and not _says(clause)
         and not {"SIZE", "SUV", "FINDING", "STRUCT", "LOCATED"} & set(kinds)
         and (kinds[-1] != "CAUSE" or clause.trailing)
+    )
+
+
+def _is_adverbial(waiting: list[Clause], clause: Clause) -> bool:
+    """ "Following 36 Gy to the mediastinum, the vertebrae show …": the subject comes only now."""
+    kinds = [t.kind for t in clause.tokens]
+    verb = kinds.index("VERB") if "VERB" in kinds else 0
+    return (
+        len(waiting) == 1
+        and waiting[0].first
+        and not clause.chinese
+        and waiting[0].tokens[0].text == "to"
+        and "SITE" in kinds[:verb]
     )
 
 

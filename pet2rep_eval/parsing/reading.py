@@ -40,13 +40,14 @@ def _leads_on(tokens: Sequence[Token]) -> bool:
 _VERDICTS = frozenset({"HOT", "VOID", "HYPO", "COLD"})
 
 
-_SACRAL = re.compile(r"s[1-5]")
+_SEGMENT = re.compile(r"s(?:10|[1-9])")
 
 
-def _sacral(tokens: Sequence[Token]) -> list[Group]:
-    """S1 to S5 below "Bones" are of the sacrum; elsewhere they are segments of the liver."""
-    found = [i for i, t in enumerate(tokens) if t.kind == "PART" and _SACRAL.fullmatch(t.text)]
-    return [Group([Mention(("spine",), (), None, tokens[i].start, tokens[i].end, i, i)], i, i) for i in found]
+def _numbered(tokens: Sequence[Token], bones: bool) -> list[Group]:
+    """S1 below "Bones" is of the sacrum, below "Chest" of a lung; elsewhere it is a segment of the liver."""
+    organ = "spine" if bones else "lungs"
+    found = [i for i, t in enumerate(tokens) if t.kind == "PART" and _SEGMENT.fullmatch(t.text)]
+    return [Group([Mention((organ,), (), None, tokens[i].start, tokens[i].end, i, i)], i, i) for i in found]
 
 
 def read_clause(reader: Reader, clause: Clause) -> ReadClause:
@@ -81,9 +82,10 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
     if groups and ("bones" in reader.field or reader.region == ("musculoskeletal",)) and not clause.chinese:
         for mention in (m for g in groups for m in g.mentions):
             if mention.regions == ("pelvis",) or tokens[mention.last].text == "iliac":
-                mention.organs, mention.regions = ("bones",), ()  # under "Bones"
-    if "bones" in reader.field and not clause.chinese:
-        groups += _sacral(tokens)
+                marrow = reader.field == {"bone_marrow"}
+                mention.organs, mention.regions = ("bone_marrow" if marrow else "bones",), ()  # under "Bones"
+    if not clause.chinese and ("bones" in reader.field or reader.region == ("chest",)):
+        groups += _numbered(tokens, "bones" in reader.field)
     if groups and not _LOCATING.isdisjoint(there):
         mark_places(reader, groups, clause, kinds)
     suv, sizes = measured(tokens) if "SUV" in there or "SIZE" in there else ((), [])

@@ -152,6 +152,7 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
         verdicts=list(reading.verdicts),
         places=bool(groups)
         and not named
+        and not (clause.chinese and not clause.first and tokens[0].kind in ("PART", "STRUCT"))  # 其后缘近胸膜处
         and any(
             m.place and not m.aside and (not m.paren or tokens[0].paren) for g in groups for m in g.mentions
         ),

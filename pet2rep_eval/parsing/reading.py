@@ -84,8 +84,13 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
             if mention.regions == ("pelvis",) or tokens[mention.last].text == "iliac":
                 marrow = reader.field == {"bone_marrow"}
                 mention.organs, mention.regions = ("bone_marrow" if marrow else "bones",), ()  # under "Bones"
-    if not clause.chinese and ("bones" in reader.field or reader.region == ("chest",)):
-        groups += _numbered(tokens, "bones" in reader.field)
+    if not clause.chinese:
+        headed = tokens[0].kind == "REGION" and tokens[0].concept.regions == ("chest",)
+        if headed or reader.region == ("chest",) or "bones" in reader.field:
+            numbered = _numbered(tokens, "bones" in reader.field)
+            for mention in (m for g in groups for m in g.mentions if headed and numbered and m.first == 0):
+                mention.place = mention.aside = True  # "[Chest] uptake in a nodule in S6"
+            groups += numbered
     if groups and not _LOCATING.isdisjoint(there):
         mark_places(reader, groups, clause, kinds)
     suv, sizes = measured(tokens) if "SUV" in there or "SIZE" in there else ((), [])
@@ -152,7 +157,9 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
         verdicts=list(reading.verdicts),
         places=bool(groups)
         and not named
-        and not (clause.chinese and not clause.first and tokens[0].kind in ("PART", "STRUCT"))  # 其后缘近胸膜处
+        and not (
+            clause.chinese and not clause.first and tokens[0].kind in ("PART", "STRUCT")
+        )  # 其后缘近胸膜处
         and any(
             m.place and not m.aside and (not m.paren or tokens[0].paren) for g in groups for m in g.mentions
         ),

@@ -61,6 +61,13 @@ def _is_seen(tokens: list[Token], i: int) -> bool:
     )
 
 
+def _leads_to_cue(tokens: list[Token], i: int) -> bool:
+    """Whether names joined to each other lead to a word of uptake."""
+    while i + 1 < len(tokens) and tokens[i].kind in _NAMES and tokens[i + 1].kind in ("JOIN", "COMMA"):
+        i += 2
+    return i + 1 < len(tokens) and tokens[i].kind in _NAMES and tokens[i + 1].kind == "CUE"
+
+
 def _stands(tokens: list[Token], i: int, normalised: Normalised) -> bool:
     """Whether a token stands where it is a word of its own."""
     token, text = tokens[i], normalised.text
@@ -74,9 +81,9 @@ def _stands(tokens: list[Token], i: int, normalised: Normalised) -> bool:
         and after.start - token.end <= 1
         and token.end not in normalised.breaks
         and token.end not in normalised.paragraphs
-        and not (token.text in _LEVELS and i + 2 < len(tokens) and tokens[i + 2].kind == "CUE")
+        and not (token.text in _LEVELS and _leads_to_cue(tokens, i + 1))
     ):
-        return False  # but "very low brain activity"
+        return False  # but "low brain and liver activity"
     if token.text in COMPOUND and text[max(0, token.start - 1) : token.start] == "-":
         begin = token.start - 1
         if text[begin - 1 : begin].isalnum() and not (i and tokens[i - 1].end == begin):

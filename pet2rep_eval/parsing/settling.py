@@ -62,10 +62,15 @@ def _is_seen(tokens: list[Token], i: int) -> bool:
 
 
 def _leads_to_cue(tokens: list[Token], i: int) -> bool:
-    """Whether names joined to each other lead to a word of uptake."""
-    while i + 1 < len(tokens) and tokens[i].kind in _NAMES and tokens[i + 1].kind in ("JOIN", "COMMA"):
-        i += 2
-    return i + 1 < len(tokens) and tokens[i].kind in _NAMES and tokens[i + 1].kind == "CUE"
+    """Whether the names of a list lead to a word of uptake."""
+    while i < len(tokens) and tokens[i].kind in _NAMES:
+        i += 1
+        joined = i
+        while i < len(tokens) and tokens[i].kind in ("JOIN", "COMMA"):
+            i += 1
+        if i == joined:
+            break
+    return i < len(tokens) and tokens[i].kind == "CUE"
 
 
 def _stands(tokens: list[Token], i: int, normalised: Normalised) -> bool:

@@ -62,8 +62,10 @@ _ASIDE = _VALUES | {"UNEVEN", "DIFFUSE", "DEG", "FOCAL", "SYM"}
 _LISTABLE = ELEMENTS | {"JOIN", "OF", "COMMA", "IN", "REST"}
 
 
-_NAMED = frozenset({"SITE", "REGION", "SIDE", "HILUM", "PART", "JOIN", "COMMA"})
-_BEFORE_ADJECTIVE = frozenset({"VERB", "DEG", "DIFFUSE", "FOCAL", "SYM", "UP", "DOWN"})
+_NAMED = frozenset({"SITE", "REGION", "SIDE", "HILUM", "PART", "NODE", "JOIN", "COMMA"})
+_BEFORE_NAMES = frozenset(
+    {"UP", "DOWN", "PHYS", "EVEN", "NEG", "VERB", "DEG", "DIFFUSE", "FOCAL", "SYM", "ABN"}
+)
 
 
 def _bare(clause: Clause) -> bool:
@@ -153,7 +155,9 @@ def merged(clauses: list[Clause]) -> list[Clause]:
                 _append(out[-1], clause)
             else:
                 waiting.append(clause)
-        elif out and not clause.chinese and (_completes(clause, out[-1], waiting) or _shares(clause, out[-1])):
+        elif (
+            out and not clause.chinese and (_completes(clause, out[-1], waiting) or _shares(clause, out[-1]))
+        ):
             for extra in [*waiting, clause]:
                 _append(out[-1], extra)
             waiting = []
@@ -289,19 +293,19 @@ _VERDICTS = frozenset("UP DOWN COLD EVEN HOT HYPO VOID ABN PHYS NEG".split())
 
 
 def _shares(clause: Clause, head: Clause) -> bool:
-    """ "Increased hepatic, splenic and marrow uptake": one adjective and one noun over a list of organs."""
+    """ "Increased hepatic, splenic and marrow uptake": adjectives and one noun over a list of organs."""
     if head.heading or clause.heading or head.chinese:
         return False
-    kinds = [t.kind for t in clause.tokens]
-    cue = next((i for i, k in enumerate(kinds) if k not in _NAMED), 0)
-    if not cue or kinds[cue] != "CUE" or kinds[-1] in ELEMENTS:
-        return False
     said = [t.kind for t in head.tokens]
-    names = next((i for i, k in enumerate(said) if k in ELEMENTS), 0)
+    kinds = [t.kind for t in clause.tokens]
+    noun = next((i for i, k in enumerate(kinds) if k not in _NAMED), 0)
+    nouns = ("CUE", "LESION") if "NEG" in said else ("CUE",)
+    if not noun or kinds[noun] not in nouns or kinds[-1] in ELEMENTS - {"LESION"}:
+        return False
+    names = next((i for i, k in enumerate(said) if k in _NAMED), 0)
     return (
-        names > 0
-        and said[names - 1] in ("UP", "DOWN", "PHYS", "EVEN")
-        and all(k in _BEFORE_ADJECTIVE for k in said[: names - 1])
+        not {"VERB"}.issuperset(said[:names])
+        and all(k in _BEFORE_NAMES for k in said[:names])
         and all(k in _NAMED for k in said[names:])
     )
 

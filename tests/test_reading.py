@@ -33,7 +33,7 @@ def _listed(agreement: Agreement) -> str:
         ("corpus/zh", 0.99, 0.98),
         ("corpus/en", 0.96, 0.955),
         ("reports/dev/zh", 0.985, 0.98),
-        ("reports/dev/en", 0.965, 0.965),
+        ("reports/dev/en", 0.97, 0.965),
         ("reports/held_out/zh", 0.985, 0.965),
         ("reports/held_out/en", 0.975, 0.96),
         ("reports/final/zh", 0.98, 0.98),
@@ -68,7 +68,7 @@ def _listed(agreement: Agreement) -> str:
         ("reports/twelfth/zh_sentences", 0.98, 0.95),
         ("reports/twelfth/en", 0.955, 0.97),
         ("reports/twelfth/en_abroad", 0.975, 0.98),
-        ("reports/twelfth/en_daily", 0.965, 0.97),
+        ("reports/twelfth/en_daily", 0.98, 0.975),
         ("reports/twelfth/en_forms", 0.95, 0.915),
         ("reports/twelfth/en_published", 0.9, 0.89),
         ("reports/thirteenth/zh_sentences", 0.985, 0.985),
@@ -104,6 +104,9 @@ def _listed(agreement: Agreement) -> str:
         ("reports/eighteenth/en_published", 0.955, 0.925),
         ("reports/eighteenth/zh", 0.98, 0.975),
         ("reports/eighteenth/zh_sentences", 0.98, 0.975),
+        ("reports/nineteenth/en_forms", 0.935, 0.955),
+        ("reports/nineteenth/en_published", 0.975, 0.945),
+        ("reports/nineteenth/zh", 0.975, 0.975),
     ],
 )
 def test_labelled_texts_are_read_as_the_rules_say(folder: str, macro_f1: float, accuracy: float) -> None:

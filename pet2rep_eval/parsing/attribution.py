@@ -82,7 +82,7 @@ class Reader:
         """What the sentence says of an earlier study, in case it says nothing of the present one."""
         self.groups: list[Group] = []
         """The names of the last clause that had any."""
-        self.asked = False
+        self.asked = self.questioned = False
         """A colon stands behind the clause before: this one answers."""
         self.clause: ReadClause | None = None
 
@@ -149,7 +149,7 @@ class Reader:
         if topic:
             self.topic = topic  # 肝、脾除左叶囊肿外均未见异常
         self.sentence_start = False
-        self.asked = clause.colon
+        self.asked, self.questioned = clause.colon, clause.asks
         self.groups = read.groups or self.groups
         if clause.colon and read.kinds <= _PARTS:
             self.form = self.after_heading = True  # "Inferior: absent" in a form of the heart

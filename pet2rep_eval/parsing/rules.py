@@ -60,10 +60,10 @@ def _announced(reader: Reader, read: ReadClause) -> bool:
         return False
     if not read.clause.first and (read.clause.chinese or not all(m.node or m.nodes for m in read.named)):
         return False
+    denied = read.clause.tokens[-1].kind == "NEG"  # "Lungs - yes. Liver - no."
     for verdict, span in reader.announced:
-        for draft in reader.state(
-            read.named, Verdict(verdict.state, 0, 0, verdict.degree), read, "announced"
-        ):
+        said = Verdict(NORMAL, 0, 0) if denied else Verdict(verdict.state, 0, 0, verdict.degree)
+        for draft in reader.state(read.named, said, read, "announced"):
             draft.uptake = span  # the words stand in the head of the list
     last = reader.last
     reader.set_topic(read.named, read)
@@ -86,16 +86,17 @@ def _likewise(reader: Reader, read: ReadClause) -> bool:
         and not set(kinds) & (TERMS - {"NEG"})
         and (kinds[-1] == "NEG" or (bool(read.named) and read.clause.tokens[0].text in ("none", "nor")))
     )
-    denied = bare_denial and reader.sentence_cue and not read.clause.trailing and not read.clause.chinese
+    denied = bare_denial and (reader.sentence_cue or reader.questioned)
+    denied = denied and not read.clause.trailing and (reader.questioned or not read.clause.chinese)
     if not ("LIKEWISE" in kinds and read.named) and not denied and not so:
         return False
-    if denied and reader.asked and not read.named:
+    if denied and (reader.asked or reader.questioned) and not read.named:
         for draft in reader.last:
             draft.state, draft.degree, draft.rule = (
                 NORMAL,
                 None,
                 "likewise",
-            )  # "Hypermetabolic axillary nodes: none"
+            )  # "Hypermetabolic axillary nodes: none", "Uptake in the adrenals? No"
         return True
     at = kinds.index("LIKEWISE") if "LIKEWISE" in kinds else len(kinds) - 1 - kinds[::-1].index("NEG")
     verdict = Verdict(NORMAL if denied else last.state, at, at)

@@ -86,6 +86,9 @@ def _likewise(reader: Reader, read: ReadClause) -> bool:
         and not set(kinds) & (TERMS - {"NEG"})
         and (kinds[-1] == "NEG" or (bool(read.named) and read.clause.tokens[0].text in ("none", "nor")))
     )
+    unlike = next((t.text for t in read.clause.tokens if t.kind != "BUT"), "") == "not"
+    unlike = unlike and (bool(read.named) or "SIDE" in kinds)
+    bare_denial = bare_denial or (unlike and not set(kinds) & (TERMS - {"NEG"}))  # "but not in the left"
     denied = bare_denial and (reader.sentence_cue or reader.questioned)
     denied = denied and not read.clause.trailing and (reader.questioned or not read.clause.chinese)
     if not ("LIKEWISE" in kinds and read.named) and not denied and not so:

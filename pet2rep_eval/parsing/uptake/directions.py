@@ -372,15 +372,11 @@ class Directions(Targets):
         if self.neg is not None:
             first = min(first, self.neg)
         if opened is not None and not opened.used:
-            if (
-                self.tokens[i].kind == "COLD"
-                and opened.negated
-                and (
-                    self.tokens[i].paren != self.tokens[opened.last].paren
-                    or any(t.kind in ("OF", "COMMA") for t in self.tokens[opened.last : i])
-                )
-            ):
-                opened.negated = negated = False  # 无摄取的缺损区
+            apart = self.tokens[i].paren != self.tokens[opened.last].paren
+            after = any(t.kind in ("OF", "COMMA") for t in self.tokens[opened.last : i])
+            kind = self.tokens[i].kind
+            if opened.negated and ((apart and kind in ("COLD", "EVEN")) or (after and kind == "COLD")):
+                opened.negated = negated = False  # 无摄取的缺损区, "no uptake (normal)"
             negated = negated or opened.negated
             if opened.negated or opened.first < first:
                 first = min(first, opened.first)

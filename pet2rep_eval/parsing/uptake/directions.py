@@ -140,27 +140,15 @@ class Directions(Targets):
             and not self.tokens[i - 1].concept.alternative
         ):
             self._close_stretch(i)  # "without activity and photopenic"
-        if (
-            token.kind == "HOT"
-            and not noun
-            and not token.chinese
-            and self.open is not None
-            and not self.open.used
-            and self.open.degree
-            and self.tokens[i - 1].kind == "JOIN"
-            and self.open.last == i - 2
-        ):
-            self._finish_open()  # "with marked uptake and avid paravertebral tissue"
-        if (
-            token.kind == "HOT"
-            and not noun
-            and not token.chinese
-            and self.open is not None
-            and not self.open.used
-            and any(t.kind == "SITE" for t in self.tokens[self.open.last + 1 : i])
-            and any(t.kind == "JOIN" or t.concept.name == "verb.with" for t in self.tokens[max(0, i - 2) : i])
-        ):
-            self._finish_open()  # "uptake in the prostate plus two avid obturator nodes"
+        opened = self.open
+        if token.kind == "HOT" and not noun and not token.chinese and opened is not None and not opened.used:
+            joined = opened.degree and self.tokens[i - 1].kind == "JOIN" and opened.last == i - 2
+            named = any(t.kind == "SITE" for t in self.tokens[opened.last + 1 : i])
+            parted = any(
+                t.kind == "JOIN" or t.concept.name == "verb.with" for t in self.tokens[max(0, i - 2) : i]
+            )
+            if joined or (named and parted):  # "with marked uptake and avid paravertebral tissue",
+                self._finish_open()  # "uptake in the prostate plus two avid obturator nodes"
         if (
             token.kind in ("VOID", "HYPO")
             and self.open is not None

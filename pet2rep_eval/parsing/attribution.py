@@ -200,7 +200,7 @@ class Reader:
     # --- topic
 
     def set_topic(self, mentions: list[Mention], read: ReadClause) -> None:
-        if self.topic and mentions and all(_only_on_ct(m) for m in mentions):
+        if self.topic and _only_on_ct(mentions):
             return  # what only the CT can judge is never what uptake is said of
         self.topic = mentions
         if len(self.spoken) < _MANY:
@@ -455,9 +455,15 @@ REGION_NODES = {
 }  # fmt: skip
 
 
-def _only_on_ct(mention: Mention) -> bool:
+def _only_on_ct(mentions: Sequence[Mention]) -> bool:
     sites = load_lexicon().sites
-    return bool(mention.organs) and all(sites[o].ct_only for o in mention.organs)
+    for mention in mentions:
+        for organ in mention.organs:
+            if not sites[organ].ct_only:
+                return False
+        if not mention.organs:
+            return False
+    return bool(mentions)
 
 
 def _adds(read: ReadClause) -> bool:

@@ -33,7 +33,8 @@ def enter_heading(reader: Reader, clause: Clause) -> None:
     finish_groups(groups, tokens)
     mentions = [m for g in groups for m in g.mentions if m.keys]
     if (
-        above == {"skin"}
+        above
+        and reader.spread
         and not clause.paragraph
         and mentions
         and all(m.organs == ("muscles_soft_tissue",) for m in mentions)

@@ -61,7 +61,6 @@ _VALUES = frozenset({"SUV", "SIZE", "COMMA"})
 _ASIDE = _VALUES | {"UNEVEN", "DIFFUSE", "DEG", "FOCAL", "SYM"}
 _LISTABLE = ELEMENTS | {"JOIN", "OF", "COMMA", "IN", "REST"}
 
-
 _NAMED = frozenset({"SITE", "REGION", "SIDE", "HILUM", "PART", "NODE", "JOIN", "COMMA"})
 _BEFORE_NAMES = frozenset(
     {"UP", "DOWN", "PHYS", "EVEN", "NEG", "VERB", "DEG", "DIFFUSE", "FOCAL", "SYM", "ABN"}
@@ -282,12 +281,10 @@ def _attribute_before(head: Clause, clause: Clause) -> bool:
 _ADJECTIVES = (_cold_after, _adjective_after, _describes, _attribute_before)
 """Adjectives that a comma parts from the words before them."""
 
-
 _FINITE = frozenset(
     "is are was were remains remain appears appear involves affects affected surrounds surrounded occupies encompasses "
     "encompassed extends".split()
 )
-
 
 _VERDICTS = frozenset("UP DOWN COLD EVEN HOT HYPO VOID ABN PHYS NEG".split())
 
@@ -304,7 +301,7 @@ def _shares(clause: Clause, head: Clause) -> bool:
         return False
     names = next((i for i, k in enumerate(said) if k in _NAMED), 0)
     return (
-        not {"VERB"}.issuperset(said[:names])
+        any(k != "VERB" for k in said[:names])
         and all(k in _BEFORE_NAMES for k in said[:names])
         and all(k in _NAMED for k in said[names:])
     )

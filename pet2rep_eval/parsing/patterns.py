@@ -25,26 +25,21 @@ _SPINE = (
     r"|第\d{1,2}(?:[-~、/及和]\d{1,2}){0,20}[颈胸腰骶]椎体?"
 )
 
-
 _LEVEL = (
     r"(?<![a-z0-9])(?:[ⅰ-ⅶ]|iv|vi{0,2}|i{1,3})[ab]?(?:[、/,及和-](?:[ⅰ-ⅶ]|iv|vi{0,2}|i{1,3})[ab]?){0,20}区"
 )
-
 
 _NECK = (
     r"levels?\s(?:[1-7]|iv|vi{0,2}|i{1,3})[ab]?"
     r"(?:(?:\s?[,/&-]\s?|\s(?:and|to|or)\s)(?:and\s)?(?:level\s)?(?:[1-7]|iv|vi{0,2}|i{1,3})[ab]?(?![a-z0-9]|\.\d)){1,20}"
 )
 
-
 _STATIONS = (
     r"(?:stations?|stn\.?)\s(?:1[0-4]|[1-9])[rl]?"
     r"(?:(?:\s?[,/&-]\s?|\s(?:and|to|or)\s)(?:and\s)?(?:1[0-4]|[1-9])[rl]?(?![a-z0-9]|\.\d)){1,20}"
 )
 
-
 _STATION = r"(?<![a-z0-9.])(?:1[0-4]|[1-9])[rl]?(?:[组区]?[、/,及和](?:1[0-4]|[1-9])[rl]?){0,20}[组区](?!间)"
-
 
 _PATTERNS = re.compile(
     rf"(?P<SUV>{SUV})|(?P<SIZE>{SIZE})|(?P<SPINE>{_SPINE})|(?P<LEVEL>{_LEVEL})|(?P<STATION>{_STATION})|(?P<NECK>{_NECK})|(?P<STATIONS>{_STATIONS})"
@@ -64,7 +59,6 @@ _PATTERN_START = re.compile(
     r"|(?<=f)(?=rom\s)|(?<=放)(?=射性指数)|(?<=d)(?=elayed)|(?<=e)(?=arly)|(?<=m)(?=ax|ean)|(?<=a)(?=verage)"
     r"|(?<=p)(?=eak)|(?<=s)(?=tandard|tations?\s\d|tn|u[vl]|[1-5])|(?<=[cdtl])(?=[1-9])|(?<=t)(?=h[1-9])|(?<=[iv])(?=[iv]{0,3}[ab]?[、/,及和区-])|(?<=l)(?=evels?\s[iv1-7]))"
 )
-
 
 _ABBREVIATION = re.compile(
     r"(?:\b(?:dr|mr|mrs|ms|fig|no|approx|vs|e\.g|i\.e|cf|st|ca|dept|prof|img|im|ser|inc|resp|incl|max|min|avg|abn|contralat|ipsilat|ext|int"
@@ -127,25 +121,19 @@ def special_of(normalised: Normalised) -> list[tuple[int, int, str]]:
 
 _SCALES = {"suv": "SUV", "deauville": "DEAUVILLE"}
 
-
 _NO_NAME = re.compile(r"from|[由从自]")
-
 
 _NAMED_SUV = re.compile(r"(?:suv|标准摄取值)(?:(?!\.\s)[^。;!?])*$")
 
-
 _SINGLE = {",": "COMMA", ":": "COLON", "(": "OPEN", ")": "CLOSE", "-": "DASH"}
 
-
 _MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
-
 
 _DATE = (
     r"(?:\d{4}[-/.年]\s?\d{1,2}(?:[-/.月]\s?\d{1,2}日?|月份?)?|\d{1,2}月\d{1,2}日"
     r"|\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d\d)"
     rf"|(?:\d{{1,2}}(?:st|nd|rd|th)? )?{_MONTH}\.? (?:\d{{1,2}},? )?\d{{4}})"
 )
-
 
 _DATED = re.compile(
     r"\s?(?:本院|我院|外院)?\(?(?:(?:the|that|an?|on|from|of|dated|prior|previous|scan|exam|examination|study"

@@ -13,16 +13,12 @@ from pet2rep_eval.parsing.measuring import measured
 from pet2rep_eval.parsing.mentions import Group, Mention
 from pet2rep_eval.parsing.remembered import known
 from pet2rep_eval.parsing.tokens import Token
+from pet2rep_eval.parsing.uptake.targets import REFERENCE_ORGANS
 from pet2rep_eval.records import UptakeState
 
 NORMAL = UptakeState.NORMAL
 
-
-_REFERENCES = (("liver",), ("great_vessels",), ("spleen",), ("mediastinal_hilar_lymph_nodes",))
-
-
 _LESIONS = frozenset({"LESION", "NODE", "FOCAL"})
-
 
 _LOCATING = frozenset({"LOCATED", "MAXIMAL", "MOST", "WITH_MOST", "INVOLVE"})
 
@@ -38,7 +34,6 @@ def _leads_on(tokens: Sequence[Token]) -> bool:
 
 
 _VERDICTS = frozenset({"HOT", "VOID", "HYPO", "COLD"})
-
 
 _SEGMENT = re.compile(r"s(?:10|[1-9])")
 
@@ -113,7 +108,7 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
         named
         and named[0].paren
         and "SUV" in there
-        and all(m.paren and not m.node and m.organs in _REFERENCES for m in named)
+        and all(m.paren and not m.node and m.organs and REFERENCE_ORGANS.issuperset(m.organs) for m in named)
         and any(t.kind == "SUV" and not t.paren for t in tokens[: named[0].first])
     ):
         named = []  # "SUVmax 14.9 (liver 2.8)"

@@ -94,12 +94,8 @@ def _likewise(reader: Reader, read: ReadClause) -> bool:
     if not ("LIKEWISE" in kinds and read.named) and not denied and not so:
         return False
     if denied and (reader.asked or reader.questioned) and not read.named:
-        for draft in reader.last:
-            draft.state, draft.degree, draft.rule = (
-                NORMAL,
-                None,
-                "likewise",
-            )  # "Hypermetabolic axillary nodes: none", "Uptake in the adrenals? No"
+        for draft in reader.last:  # "Hypermetabolic axillary nodes: none", "Uptake in the adrenals? No"
+            draft.state, draft.degree, draft.rule = NORMAL, None, "likewise"
         return True
     at = kinds.index("LIKEWISE") if "LIKEWISE" in kinds else len(kinds) - 1 - kinds[::-1].index("NEG")
     verdict = Verdict(NORMAL if denied else last.state, at, at)

@@ -9,25 +9,19 @@ from pet2rep_eval.parsing.normalise import Normalised
 if TYPE_CHECKING:
     from pet2rep_eval.parsing.tokens import Token
 
-
 _PREDICATES = frozenset(
     "CUE NEG DEG HOT AGAINST ABN UNEVEN DIFFUSE FOCAL VERB UP DOWN PHYS SURROUND CHANGE PRESENT SYM BUT".split()
 )
 
-
 LOCATING = frozenset({"lower", "low", "high", "higher"})
 """Directions that before a name say where: "lower cervical"."""
 
-
 _LEVELS = frozenset({"low", "high"})
-
 
 _NAMES = frozenset({"SITE", "REGION", "SIDE", "PART", "NODE", "HILUM"})
 
-
 COMPOUND = frozenset("poor rich positive negative low high deficient active".split())
 """Words that behind a hyphen speak of the word before it: "lipid-poor", "HPV-positive"."""
-
 
 SHORT_KINDS = frozenset({"UP", "DOWN", "NEG", "SIDE", "PRIOR", "DEG", "PRESENT"})
 

@@ -7,9 +7,12 @@ from pet2rep_eval.parsing.drafts import ReadClause
 from pet2rep_eval.parsing.measuring import SUV_THRESHOLD
 from pet2rep_eval.parsing.mentions import Mention
 from pet2rep_eval.parsing.stating import by_value, carried
+from pet2rep_eval.parsing.uptake.targets import REFERENCE_ORGANS
 from pet2rep_eval.records import UptakeState
 
 NORMAL = UptakeState.NORMAL
+
+_COMPARED_WITH = REFERENCE_ORGANS | {"muscles_soft_tissue"}
 
 
 def reference_value(reader: Reader, read: ReadClause) -> bool:
@@ -58,12 +61,7 @@ def _aside_reference(read: ReadClause) -> bool:
 
 
 def _names_reference(mention: Mention) -> bool:
-    return mention.organs in (
-        ("liver",),
-        ("great_vessels",),
-        ("mediastinal_hilar_lymph_nodes",),
-        ("muscles_soft_tissue",),
-    )
+    return bool(mention.organs) and _COMPARED_WITH.issuperset(mention.organs)
 
 
 def _beside_cold_part(reader: Reader, read: ReadClause) -> bool:

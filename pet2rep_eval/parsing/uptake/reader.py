@@ -8,7 +8,7 @@ from functools import lru_cache
 from pet2rep_eval.parsing.tokens import Token
 from pet2rep_eval.parsing.uptake.nouns import Nouns
 from pet2rep_eval.parsing.uptake.records import ABSENT, INCREASED, NORMAL, Reading, Verdict
-from pet2rep_eval.parsing.uptake.targets import _REFERENCE_ORGANS
+from pet2rep_eval.parsing.uptake.targets import REFERENCE_ORGANS
 
 
 def read(
@@ -29,10 +29,10 @@ def read(
     speaks of contrast agent. *about*: the organs that the text speaks of, so that "colder than the liver" said of a
     liver lesion is a defect and said of a node is not.
     """
-    organs = about & _REFERENCE_ORGANS
+    organs = about & REFERENCE_ORGANS
     if not COMPARING.isdisjoint([t.kind for t in tokens]):
         before = frozenset(o for t in _before_comparison(tokens) for o in t.concept.organs)
-        organs = (before & _REFERENCE_ORGANS) if before else organs
+        organs = (before & REFERENCE_ORGANS) if before else organs
     reader = Reader(tokens, inherits_cue, earlier_cue)
     reader.change, reader.form, reader.contrast, reader.about = change, form, contrast, organs
     return reader.run()

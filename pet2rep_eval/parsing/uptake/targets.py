@@ -7,7 +7,8 @@ from pet2rep_eval.parsing.uptake.records import DECREASED, NORMAL
 from pet2rep_eval.parsing.uptake.stretch import Stretch
 from pet2rep_eval.records import UptakeState
 
-_REFERENCE_ORGANS = frozenset({"liver", "great_vessels", "mediastinal_hilar_lymph_nodes", "spleen", "heart"})
+REFERENCE_ORGANS = frozenset({"liver", "great_vessels", "mediastinal_hilar_lymph_nodes", "spleen", "heart"})
+"""Organs that uptake is compared with."""
 
 
 _BESIDE = frozenset("PART CUE DEG OF PLACE EVEN LESION SITE REGION SIDE REF".split())
@@ -22,7 +23,7 @@ class Targets(Stretch):
         organs = frozenset(token.concept.organs)
         if token.kind == "REF":
             return not ("liver" in self.about and any(w in token.text for w in ("liver", "hepat", "肝")))
-        return not _REFERENCE_ORGANS.isdisjoint(organs) and self.about.isdisjoint(organs)
+        return not REFERENCE_ORGANS.isdisjoint(organs) and self.about.isdisjoint(organs)
 
     def _target(self, i: int) -> str | None:
         """What a comparison is made with: ``reference`` (liver, blood pool), ``surround``, ``side`` or None."""

@@ -100,6 +100,10 @@ class Concept:
     """What follows is said of all that the sentence named (均属)."""
     into: bool = False
     """It says that something grows into what it is said of."""
+    past: bool = False
+    """A verb of what is over ("had been")."""
+    specifies: bool = False
+    """What follows says where that is which the sentence has spoken of ("including")."""
     fluid: bool = False
     """An effusion: which organ it means depends on the cavity."""
 
@@ -158,6 +162,8 @@ _FLAGS = (
     "hot",
     "perfect",
     "level",
+    "specifies",
+    "past",
 )
 _KNOWN = {
     *_FLAGS,

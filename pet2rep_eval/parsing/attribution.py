@@ -54,6 +54,8 @@ class Reader:
         self.sentence_topic = False
         self.structure_side: str | None = None
         self.last: list[Draft] = []
+        self.unplaced: tuple[Verdict, tuple[int, int]] | None = None
+        """What the sentence has found somewhere: a clause that follows may say where."""
         self.steps = 0
         self.unattributed: list[tuple[int, int]] = []
         self.reference_clause = self.reference_before = False
@@ -115,7 +117,7 @@ class Reader:
             if not clause.soft:
                 self.sentence_cue = bool(self.persisting)
             self.inherits_cue = False
-            self.lesion_topic, self.largest = [], None
+            self.lesion_topic, self.largest, self.unplaced = [], None, None
             if not clause.soft:
                 self.spoken_before, self.spoken = self.spoken, []
             self.spoken_from = len(self.spoken)
@@ -262,6 +264,7 @@ class Reader:
                     and said.key == key
                     and said.state is NORMAL
                     and said.ct is None
+                    and not read.sizes
                     and ("NEG" in read.kinds or not (read.lesion or read.finding))
                     and said.side in (None, mention.side)
                 ):
@@ -415,6 +418,13 @@ class Reader:
                 out.append(draft)
         self.last = out or self.last
         return out
+
+    def unplace(self, read: ReadClause, verdict: Verdict | None = None) -> None:
+        """The clause states uptake of no place that is known."""
+        span = (read.clause.start, read.clause.end)
+        self.unattributed.append(span)
+        found = verdict or next((v for v in read.verdicts if not v.bare and v.state is not NORMAL), None)
+        self.unplaced = (found, span) if found else None
 
     def extend_unattributed(self, read: ReadClause) -> None:
         """A value behind uptake that belongs to no organ is of that uptake."""

@@ -68,6 +68,7 @@ def bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention]
             "REST",
             "OF",
             "MAXIMAL",
+            "NAMELY",
         ) and not (kind == "VERB" and chinese):
             joint = joint or ("of" if kind == "OF" else "")
             continue

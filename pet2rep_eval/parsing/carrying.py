@@ -111,14 +111,14 @@ def carry(reader: Reader, read: ReadClause) -> bool:
     ):
         reader.blocked = True
         reader.topic = []
-        reader.unattributed.append((read.clause.start, read.clause.end))
+        reader.unplace(read)
         return True
     if read.clause.tokens[0].concept.name == "but.which" and not read.clause.first:
         _turn_to_nearest(reader, read)
     verdicts = current(read.verdicts, read)
     if not read.clause.first and reader.blocked:
         if not all(v.bare for v in verdicts):
-            reader.unattributed.append((read.clause.start, read.clause.end))
+            reader.unplace(read)
         return True
     if _speaks_of_field(reader, read):
         reader.set_topic(reader.field_topic, read)
@@ -138,8 +138,12 @@ def carry(reader: Reader, read: ReadClause) -> bool:
         and carried(reader, read) is reader.topic
         and not _about_nodes(reader.topic)
     ):
-        reader.unattributed.append((read.clause.start, read.clause.end))
+        reader.unplace(read)
         return True  # nodes of no known station are not about the organ before
+    if _denies_tumour(reader, read):
+        keys = reader.region or ("whole_body",)
+        reader.state([Mention((), keys, None, -1, -1, 0, 0)], verdicts[-1], read, "region of the heading")
+        return True
     if reader.topic and not reader.blocked:
         mentions = _all_of_them(reader, read) or carried(reader, read)
         if (
@@ -183,9 +187,9 @@ def carry(reader: Reader, read: ReadClause) -> bool:
                 if reader.region:
                     return True
             else:
-                reader.unattributed.append((read.clause.start, read.clause.end))
+                reader.unplace(read)
         return True
-    reader.unattributed.append((read.clause.start, read.clause.end))
+    reader.unplace(read)
     return True
 
 
@@ -208,6 +212,19 @@ def _all_of_them(reader: Reader, read: ReadClause) -> list[Mention]:
     if (every or denied) and read.clause.first and reader.field and named < reader.field:
         return reader.field_topic  # 肝/胆/胰/脾:脂肪肝;代谢均未见异常
     return []
+
+
+def _denies_tumour(reader: Reader, read: ReadClause) -> bool:
+    """ "The muscles showed uptake. No avid tumour was identified.": anywhere, and not of what was just found."""
+    return (
+        read.clause.first
+        and not read.clause.chinese
+        and not reader.form
+        and not reader.topic_lesion
+        and read.clause.tokens[0].kind == "NEG"
+        and all(v.negated for v in read.verdicts)
+        and any(t.concept.elsewhere and t.kind == "LESION" for t in read.clause.tokens)
+    )
 
 
 def _speaks_of_field(reader: Reader, read: ReadClause) -> bool:

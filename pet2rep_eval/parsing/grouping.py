@@ -7,16 +7,18 @@ import re
 from collections.abc import Sequence
 
 from pet2rep_eval.lexicon import load_lexicon
-from pet2rep_eval.parsing.mentions import Group, is_station, to_fluid, to_nodes
+from pet2rep_eval.parsing.mentions import Group, Mention, is_station, to_fluid, to_nodes
 from pet2rep_eval.parsing.tokens import Token
 
 _FAT = re.compile(r"脂肪|\bfat\b|adipose")
+_AROUND = re.compile(r"(?:周围|旁)(?:软组织|肌肉)")
 
 
 def _locate_spread(groups: list[Group], tokens: Sequence[Token]) -> None:
     """Skin and peritoneum are everywhere: "plaques of the skin on the trunk" are not of the muscles."""
     spread = next((m for g in groups for m in g.mentions if m.organs in _EVERYWHERE), None)
     if spread is None:
+        _locate_fat([m for g in groups for m in g.mentions], tokens)
         return
     at = next((i for i in range(spread.last + 1, len(tokens)) if tokens[i].kind == "IN"), len(tokens))
     between = {t.kind for t in tokens[spread.last + 1 : at]}
@@ -28,7 +30,29 @@ def _locate_spread(groups: list[Group], tokens: Sequence[Token]) -> None:
             mention.place = mention.aside = True
 
 
+def _locate_fat(mentions: list[Mention], tokens: Sequence[Token]) -> None:
+    """ "Hypermetabolic brown fat in the neck and the paravertebral areas": what follows says where."""
+    fat = next((m for m in mentions if _FAT.search(tokens[m.last].text)), None)
+    if fat is None or fat.last + 1 >= len(tokens) or tokens[fat.last + 1].kind != "IN":
+        return
+    for mention in mentions:
+        if mention.first > fat.last and not mention.node:
+            mention.place = mention.aside = True
+
+
 _EVERYWHERE = (("skin",), ("peritoneum_mesentery",))
+
+
+def _of_person(groups: list[Group], tokens: Sequence[Token]) -> None:
+    """ "An avid omental cake in a woman with ovarian carcinoma": her disease is no finding."""
+    at = next((i for i, t in enumerate(tokens) if t.concept.name == "verb.person"), len(tokens))
+    if any(t.kind in _FOUND for t in tokens[at:]) or not any(g.mentions and g.last < at for g in groups):
+        return
+    for mention in (m for g in groups for m in g.mentions if m.first > at):
+        mention.place = mention.aside = True
+
+
+_FOUND = frozenset({"CUE", "HOT", "UP", "HYPO", "VOID", "SUV"})
 
 
 def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
@@ -73,7 +97,7 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
             groups.remove(node)
     for group in groups:
         if len(group.mentions) > 1 and (
-            marrow := next((m for m in group.mentions if m.organs == ("bone_marrow",)), None)
+            marrow := next((m for m in reversed(group.mentions) if m.organs == ("bone_marrow",)), None)
         ):
             # a list of bones that ends in marrow is about the marrow
             for mention in [
@@ -83,6 +107,8 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
             ]:
                 group.mentions.remove(mention)
     _locate_spread(groups, tokens)
+    if not tokens[0].chinese:
+        _of_person(groups, tokens)
     regional = [m for g in groups for m in g.mentions if m.regions]
     if regional and (fluid := next((i for i, t in enumerate(tokens) if t.concept.fluid), None)) is not None:
         for mention in regional:
@@ -105,7 +131,7 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
             if (
                 between
                 and between[0].text == "of"
-                and all(t.kind in ("REST", "JOIN") for t in between[1:])
+                and all(t.kind == "REST" or (t.kind == "JOIN" and not later.node) for t in between[1:])
                 and earlier.mentions[0].organs
                 and not earlier.node
                 and earlier.mentions[0].last == earlier.last
@@ -127,7 +153,10 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
         if (
             len(group.mentions) > 1
             and group.mentions[-1].organs == ("muscles_soft_tissue",)
-            and _FAT.search(" ".join(t.text for t in tokens[group.first : group.last + 1]))
+            and (
+                _FAT.search(" ".join(t.text for t in tokens[group.first : group.last + 1]))
+                or _AROUND.search(tokens[group.mentions[-1].last].text)
+            )
             and not group.node
         ):
             # a list of places that ends in fat is about the fat there

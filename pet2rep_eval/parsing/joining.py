@@ -106,9 +106,23 @@ def _open_list(clause: Clause) -> bool:
         last = clause.tokens[-2]  # "of the marrow and, to a lesser extent, of the spleen"
     if last.kind not in ELEMENTS:
         return False
+    if clause.tokens[0].concept.specifies and not clause.first:
+        return True  # "…, for example in the left scapula, T5 and the right ilium"
+    if _holds_lesions(clause):
+        return True
     says = [i for i, t in enumerate(clause.tokens) if t.kind in _SAYS]
     names = [i for i, t in enumerate(clause.tokens) if t.kind in ("SITE", "REGION", "HILUM", "NODE")]
     return bool(says and names) and says[-1] < names[-1]
+
+
+def _holds_lesions(clause: Clause) -> bool:
+    """ "There are lytic lesions of the vertebral bodies, ribs and pelvis, most of them avid"."""
+    kinds = [t.kind for t in clause.tokens]
+    if clause.chinese or "IN" not in kinds or not {"SAYS", "VERB"}.isdisjoint(kinds[kinds.index("IN") :]):
+        return False
+    at = kinds.index("IN")
+    lesion = any(t.kind == "LESION" or t.concept.finding for t in clause.tokens[:at])
+    return lesion and all(k in ELEMENTS or k == "JOIN" for k in kinds[at + 1 :]) and kinds[0] != "NEG"
 
 
 def merged(clauses: list[Clause]) -> list[Clause]:
@@ -251,9 +265,11 @@ def _adjective_after(head: Clause, clause: Clause) -> bool:
     end = len(head.tokens)
     while end and head.tokens[end - 1].kind in ("DEG", "UP", "FOCAL", "DIFFUSE", "UNEVEN", "SYM"):
         end -= 1
-    if end == len(head.tokens) or (end and head.tokens[end - 1].concept.copula):
+    copula = head.tokens[end - 1] if end and head.tokens[end - 1].concept.copula else None
+    if end == len(head.tokens) or (copula is not None and not copula.text.startswith("there")):
         return False
-    following = next((t.kind for t in clause.tokens if t.kind not in _ATTRIBUTES), "")
+    named = [t.kind for t in clause.tokens if t.kind not in _ATTRIBUTES]
+    following = next((k for k in named if k not in ("SIDE", "SITE")), "")
     return clause.tokens[0].kind in _ATTRIBUTES and following in ("CUE", "HOT")
 
 
@@ -278,7 +294,27 @@ def _attribute_before(head: Clause, clause: Clause) -> bool:
     )
 
 
-_ADJECTIVES = (_cold_after, _adjective_after, _describes, _attribute_before)
+def _noun_after(head: Clause, clause: Clause) -> bool:
+    """ "Uptake in a fat-attenuation, dumbbell-shaped thickening of the septum": the noun comes only now."""
+    kinds = [t.kind for t in clause.tokens]
+    end = head.tokens[-1]
+    return (
+        not clause.chinese
+        and not clause.heading
+        and not head.heading
+        and head.first
+        and len(head.tokens) > 2
+        and end.kind in ("STRUCT", "FINDING")
+        and head.tokens[-2].kind == "IN"
+        and kinds[0] in ("FINDING", "LESION")
+        and "SITE" in kinds
+        and not _says(clause)
+        and not {"VERB", "NEG"} & set(kinds)
+        and _says(head)
+    )
+
+
+_ADJECTIVES = (_noun_after, _cold_after, _adjective_after, _describes, _attribute_before)
 """Adjectives that a comma parts from the words before them."""
 
 _FINITE = frozenset(

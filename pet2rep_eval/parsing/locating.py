@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 
 from pet2rep_eval.parsing.joining import Clause
 from pet2rep_eval.parsing.mentions import Group
+from pet2rep_eval.parsing.specifying import is_part
 
 if TYPE_CHECKING:
     from pet2rep_eval.parsing.attribution import Reader
+
+_MANY = 40
+"""Bound of what is looked through for every mention, so that the work stays linear in the text."""
 
 
 def mark_places(reader: Reader, groups: list[Group], clause: Clause, kinds: Sequence[str]) -> None:
@@ -19,17 +23,18 @@ def mark_places(reader: Reader, groups: list[Group], clause: Clause, kinds: Sequ
     most = next((i for i, k in enumerate(kinds) if k == "MOST"), None)
     with_most = next((i for i, k in enumerate(kinds) if k == "WITH_MOST"), None)
     involve = next((i for i, k in enumerate(kinds) if k == "INVOLVE"), None)
-    concrete = [m for m in reader.topic if m.keys and not m.heading]
     first, kinds_chinese = clause.first, clause.chinese
     everything = [m for g in groups for m in g.mentions]
-    bounded = _bounded(clause, involve) if involve is not None and concrete else -1
+    whole = [m for m in reader.topic[:_MANY] if m.keys and not m.heading]
+    bounded = _bounded(clause, involve) if involve is not None and whole else -1
     for mention in everything:
         at = mention.first
+        concrete = [m for m in whole if not is_part(mention, m)]
         if 0 <= bounded < at and involve is not None and mention.last < involve:
             mention.place = mention.aside = True  # 与十二指肠、肠系膜上静脉分界不清
             continue
         if maximal is not None and at > maximal:
-            before = any(m.first < maximal and not m.place for m in everything)
+            before = any(m.first < maximal and not m.place and not is_part(mention, m) for m in everything[:_MANY])
             other = (
                 first
                 and not kinds_chinese

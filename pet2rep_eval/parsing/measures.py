@@ -38,7 +38,7 @@ SUV = (
     rf"|放射性指数(?:约为|约|为|:)?\s?{_RANGE}"
 )
 _UNIT = r"(?:cm|mm|厘米|毫米|公分|centimeters?|centimetres?|millimeters?|millimetres?)"
-SIZE = rf"(?<![a-z0-9.]){_NUMBER}\s?{_UNIT}?(?:\s?(?:x|\*|×|by)\s?{_NUMBER}\s?{_UNIT}?){{0,2}}(?<=[m米分s])(?![a-z0-9])"
+SIZE = rf"(?<![a-z0-9.]){_NUMBER}\s?{_UNIT}?(?:\s?(?:x|\*|×|by)\s?{_NUMBER}\s?{_UNIT}?){{0,2}}(?<=[m米分s])(?![a-z0-9]|/h)"
 _FROM = re.compile(rf"{_CHANGED}|{_ARROW}")
 _IMAGE = re.compile(r"\(\s?(?:im(?:g|age)?|ser|图|层|\d{2,4}\s?\))")
 _FIND = re.compile(_NUMBER)

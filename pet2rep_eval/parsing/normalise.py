@@ -304,7 +304,9 @@ class _Builder:
             self.breaks.add(self.size)
             if _torn(self.out, self.text, end):
                 return
-        elif lines > 1 or (lines == 1 and following.isascii() and following.isupper()):
+        elif lines > 1 or (
+            lines == 1 and ((following.isascii() and following.isupper()) or _COLUMNS.match(self.text, end))
+        ):
             self.paragraphs.add(self.size)
         elif lines == 1:
             self.breaks.add(self.size)
@@ -320,8 +322,12 @@ class _Builder:
             return
         if last not in ("", " ") and not (_HAN.match(last) and (lines or _HAN.match(following))):
             # no phrase reaches over into the name of the next field
-            self.add("\n" if lines and _FIELD.match(self.text, end) else " ", start)
+            cells = "\t" in value and not lines  # no phrase reaches over into the next cell
+            self.add("\n" if lines and _FIELD.match(self.text, end) else "\t" if cells else " ", start)
 
+
+_COLUMNS = re.compile(r"[^\n\r\t]{1,40}\t")
+"""The first column of a row."""
 
 _FIELD = re.compile(r"[A-Za-z][^\n\r:.;,]{0,40}:")
 """A name and a colon at the begin of a line."""

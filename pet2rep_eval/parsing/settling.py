@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from pet2rep_eval.parsing.normalise import Normalised
@@ -67,6 +68,17 @@ def _leads_to_cue(tokens: list[Token], i: int) -> bool:
     return i < len(tokens) and tokens[i].kind == "CUE"
 
 
+_ASKED, _ENDED = re.compile(r"[:|?\t=\]-][ \t]*$"), re.compile(r"[ \t]*(?:$|[\n.,;:|(\t-])")
+
+
+def _answers(normalised: Normalised, token: Token) -> bool:
+    """ "Nodes avid: Y": a letter alone that fills a field."""
+    text = normalised.text
+    asked = _ASKED.search(text, max(0, token.start - 4), token.start)
+    ended = token.end in normalised.paragraphs or _ENDED.match(text, token.end)
+    return asked is not None and bool(ended)
+
+
 def _stands(tokens: list[Token], i: int, normalised: Normalised) -> bool:
     """Whether a token stands where it is a word of its own."""
     token, text = tokens[i], normalised.text
@@ -87,6 +99,8 @@ def _stands(tokens: list[Token], i: int, normalised: Normalised) -> bool:
         begin = token.start - 1
         if text[begin - 1 : begin].isalnum() and not (i and tokens[i - 1].end == begin):
             return False  # "lipid-poor", "HPV-positive": but "FDG-positive" is known
+    if not token.chinese and len(token.text) == 1 and token.kind in ("NEG", "VERB"):
+        return _answers(normalised, token)
     if not token.chinese or token.end - token.start != 1 or token.kind not in SHORT_KINDS:
         return True
     before = tokens[i - 1] if i else None

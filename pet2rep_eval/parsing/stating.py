@@ -209,8 +209,9 @@ def by_value(reader: Reader, read: ReadClause, lesion: bool) -> None:
     for draft in reader.last:
         if draft.state is None and not draft.region:
             site = sites[draft.key]
-            small = draft.key in _SOLID and all(max(s) < _LARGEST_LESION for s in draft.size_mm)
-            sized = bool(draft.size_mm) and (small or not site.measured)
+            sizes = [*draft.size_mm, *read.sizes]
+            small = draft.key in _SOLID and all(max(s) < _LARGEST_LESION for s in sizes)
+            sized = bool(sizes) and (small or not site.measured)
             bare = not read.clause.chinese and reader.form and not site.measured
             if lesion or draft.lesion or sized or bare or site.station or not site.normally:
                 draft.state = INCREASED if value >= SUV_THRESHOLD else NORMAL

@@ -110,7 +110,7 @@ def _vocabulary() -> _Vocabulary:
             or (c.kind == "BENIGN" and bool(c.organs))
             or w in LOCATING
             or w in COMPOUND
-            or (len(w) == 1 and c.kind in SHORT_KINDS)
+            or (len(w) == 1 and (c.kind in SHORT_KINDS or c.name == "verb.yes"))
             for w, c in phrases.items()
         ],
         max(map(len, words)),

@@ -7,10 +7,11 @@ from pet2rep_eval.parsing.drafts import ReadClause
 from pet2rep_eval.parsing.measuring import SUV_THRESHOLD
 from pet2rep_eval.parsing.mentions import Mention
 from pet2rep_eval.parsing.stating import by_value, carried
+from pet2rep_eval.parsing.uptake import Verdict
 from pet2rep_eval.parsing.uptake.targets import REFERENCE_ORGANS
 from pet2rep_eval.records import UptakeState
 
-NORMAL = UptakeState.NORMAL
+INCREASED, NORMAL = UptakeState.INCREASED, UptakeState.NORMAL
 
 _COMPARED_WITH = REFERENCE_ORGANS | {"muscles_soft_tissue"}
 
@@ -24,6 +25,8 @@ def reference_value(reader: Reader, read: ReadClause) -> bool:
         and not read.lesion
         and not read.finding
         and not read.clause.heading
+        and not read.sizes
+        and not any(t.kind == "SITE" and t.concept.contextual for t in read.clause.tokens)
         and all(m.organs in (("liver",), ("great_vessels",)) or _is_pool(reader, m) for m in read.named)
     )
     if bare_value and not reader.form:
@@ -107,6 +110,8 @@ def suv_only(reader: Reader, read: ReadClause) -> bool:
             mentions = reader.generic_nodes(group)
             reader.describe(mentions, read)
         lesion = reader.topic_lesion or read.lesion
+        if not mentions and lesion and max(v.value for v in read.suv) >= SUV_THRESHOLD:
+            reader.unplace(read, Verdict(INCREASED, 0, 0))
         if mentions and mentions is not reader.topic and all(m.node for m in mentions):
             reader.last = reader.describe(mentions, read)  # nodes, with their own value
         elif mentions is not reader.topic or not reader.last:

@@ -41,11 +41,11 @@ class Comparisons(Directions):
                 # "increased relative to liver": the verdict stands, what it is compared with is no subject
                 last = self.out.verdicts[-1]
                 if (
-                    last.state is DECREASED
+                    (last.state is DECREASED or last.residual)
                     and target == "reference"
                     and any(t.text in ("lower", "less", "low") for t in self.tokens[last.first : i])
                 ):
-                    last.state = NORMAL
+                    last.state, last.residual = NORMAL, False
                 return
             self.comparison = ("against", i)
             if self.pending is not None and not token.chinese:
@@ -163,6 +163,16 @@ class Comparisons(Directions):
             return
         self._changed(token.concept.state, i)
 
+    def _of_subject(self, i: int) -> bool:
+        """ "The hypometabolism of the parietal lobe has worsened": it is still there."""
+        last = self.out.verdicts[-1] if self.out.verdicts else None
+        return (
+            last is not None
+            and not self.tokens[i].chinese
+            and self.tokens[i - 1].kind == "VERB"
+            and any(t.kind == "SITE" for t in self.tokens[last.last + 1 : i])
+        )
+
     def _changed(self, direction: UptakeState | None, i: int) -> None:
         """A change since an earlier study: less than before is still there."""
         self.change = True
@@ -170,10 +180,14 @@ class Comparisons(Directions):
         if direction is not None and self.open is not None and not self.open.used:
             self._conclude(direction, i, self.neg is not None, None)
             return
+        if direction is None and self._of_subject(i):
+            return
         if (
             self.out.verdicts
             and self.out.verdicts[-1].state is DECREASED
             and not self.out.verdicts[-1].negated
+            and self.tokens[self.out.verdicts[-1].last].kind
+            != "BELOW"  # "lower than the liver, metabolic response"
         ):
             self.out.verdicts[-1].state, self.out.verdicts[-1].residual = INCREASED, True
         if self.open is not None and not self.open.used:
@@ -184,7 +198,11 @@ class Comparisons(Directions):
 
     def on_prior(self, i: int, token: Token) -> None:
         last = self.out.verdicts[-1] if self.out.verdicts else None
-        behind = token.concept.behind or (not token.chinese and self._next_kind(i) in ("VERB", "JOIN", ""))
+        following = self.tokens[i + 1] if i + 1 < self.size else None
+        alone = following is None or following.kind in ("VERB", "JOIN")
+        if following is not None and following.kind == "SUV" and following.paren and not token.paren:
+            alone = last is not None and self._was(last.first)  # "which was avid earlier (SUVmax 9.2)"
+        behind = token.concept.behind or (not token.chinese and alone)
         if behind and last is not None and last.last == i - 1 and token.paren == self.tokens[i - 1].paren:
             last.prior = True  # "highly avid on the baseline scan"
             return
@@ -216,9 +234,24 @@ class Comparisons(Directions):
             if self.valued:
                 self.out.change = True
 
+    def _was(self, at: int) -> bool:
+        """A verb of the past stands before the word at *at* and its adverbs."""
+        while at and self.tokens[at - 1].kind in ("DEG", "DIFFUSE", "FOCAL", "UP"):
+            at -= 1
+        return at > 0 and self.tokens[at - 1].concept.past
+
     def on_present(self, i: int, token: Token) -> None:
         self.prior = False
         last = self.out.verdicts[-1] if self.out.verdicts else None
+        if (
+            last is not None
+            and not token.chinese
+            and last.last < i - 1
+            and last.state is INCREASED
+            and self._was(last.first)
+        ):
+            last.prior = True  # "the lesion which had been avid is now photopenic"
+            self._close_stretch(i)
         if last is not None and last.last == i - 1 and not token.chinese:
             last.prior = False  # "is not avid at present"
         elif last is not None and token.concept.overrides:

@@ -81,6 +81,7 @@ class Directions(Targets):
             self.abnormal is not None,
             self.spread,
             self.prior,
+            self.symmetric,
         )
         if self.neg is not None:
             self.neg_used = True
@@ -154,8 +155,10 @@ class Directions(Targets):
             and self.open is not None
             and not self.open.used
             and any(
-                t.kind in ("JOIN", "BUT") or (t.kind in ("VERB", "PLACE") and not t.chinese)
-                for t in self.tokens[self.open.last + 1 : i]
+                (self.open.focal and not t.chinese and t.start - self.tokens[self.open.last].end > 2)
+                or t.kind in ("JOIN", "BUT")
+                or (t.kind in ("VERB", "PLACE") and not t.chinese)
+                for t in self.tokens[self.open.last + 1 : i + self.open.focal]
             )
         ):
             self._finish_open()  # "rim uptake and a cold centre"
@@ -260,6 +263,9 @@ class Directions(Targets):
             self.degree, self.degree_at = "marked", i
             return  # "strongly decreased"
         state = token.concept.state or _DIRECTION[token.kind]
+        if token.concept.unless:
+            named = {o for t in self.tokens for o in t.concept.organs} or self.about
+            state = state if named.isdisjoint(token.concept.unless) else NORMAL
         negated = self._negated()
         degree = self._degree_for(i)
         if degree is None and token.kind == "UP" and token.text.startswith("intense"):

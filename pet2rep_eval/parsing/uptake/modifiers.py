@@ -42,9 +42,14 @@ class Modifiers(Comparisons):
     def on_neg(self, i: int, token: Token) -> None:
         if self._not_seen(i):
             return
-        if i and i == self.size - 1 and token.concept.behind and self.open is not None and not self.open.used:
-            self.open.negated = True  # "Thyroid uptake: none"
-            return
+        if i and i == self.size - 1 and token.concept.behind:
+            last = self.out.verdicts[-1] if self.out.verdicts else None
+            if self.open is not None and not self.open.used:
+                self.open.negated = True  # "Thyroid uptake: none"
+                return
+            if last is not None and last.last == i - 1 and last.state is INCREASED and not last.negated:
+                last.state, last.degree, last.negated = NORMAL, None, True  # "Right hilar node avid | no"
+                return
         self.neg = i
         self.neg_used = False
         if token.concept.state is not None:
@@ -66,6 +71,15 @@ class Modifiers(Comparisons):
                 # 浓聚不明显: there is next to none
                 last.state, last.degree, last.last, last.negated = NORMAL, None, i, True
                 self.neg_used = True
+        elif (
+            self.open is not None
+            and not self.open.used
+            and self.neg == i - 1 == self.open.last + 1
+            and not self.neg_used
+            and token.chinese
+            and self._next_kind(i) not in ("CUE", "HOT", "UP", "DOWN", "ABN")
+        ):
+            self.open.negated = self.neg_used = True  # 放射性摄取不明显
         elif (
             last is not None
             and last.last == i - 1
@@ -218,6 +232,9 @@ class Modifiers(Comparisons):
                 return
         if self._spread_of_hot(i, token):
             return
+        if token.chinese and self.earlier_cue and i == self.size - 1 == 1 and self.tokens[0].kind == "REST":
+            self._emit(NORMAL, i, i, False)  # 肝右叶囊肿代谢缺损,余均匀
+            return
         if self.open is not None and not self.open.used and "cue" in self.nouns:
             self.open.spread = True
         elif self.pending is None and self._next_kind(i) in (
@@ -231,7 +248,8 @@ class Modifiers(Comparisons):
             "SITE",
             "PART",
         ):
-            self.spread = self.symmetric = True
+            self.spread = True
+            self.symmetric = token.concept.weak
         elif "struct" in self.nouns:
             self.out.structural = True
 

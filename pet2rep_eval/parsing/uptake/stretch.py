@@ -127,6 +127,14 @@ class Stretch:
         self._reset_modifiers()
         self.shared = None
 
+    def _is_diffuse(self, opened: Open) -> bool:
+        return any(t.kind == "DIFFUSE" for t in self.tokens[max(0, opened.first - 1) : opened.last])
+
+    def _is_low(self, opened: Open) -> bool:
+        return any(
+            t.kind == "DEG" and t.concept.weak for t in self.tokens[max(0, opened.first - 1) : opened.last]
+        )
+
     def _finish_open(self) -> None:
         opened, self.open = self.open, None
         if opened is None or opened.used:
@@ -136,15 +144,26 @@ class Stretch:
         if opened.negated:
             verdict = self._emit(NORMAL, first, last, False)
             verdict.negated = verdict.no_uptake = True
-        elif opened.physiological or (opened.symmetric and not opened.focal and not opened.abnormal):
+        elif opened.physiological:
             self._emit(NORMAL, first, last, False)
+        elif (
+            (opened.spread or self._is_low(opened))
+            and opened.degree == "mild"
+            and not (opened.uneven or opened.focal or opened.abnormal or self._is_diffuse(opened))
+        ):
+            verdict = self._emit(INCREASED, first, last, False, degree=opened.degree)
+            verdict.activity = True  # "low-grade homogeneous activity"
+        elif opened.symmetric and opened.degree != "marked" and not opened.focal and not opened.abnormal:
+            verdict = self._emit(INCREASED, first, last, False, degree=opened.degree)
+            verdict.activity = True  # "symmetric uptake in both hila"
         elif opened.degree == "mild" and self.tokens[last].text == "显影" and not opened.abnormal:
             self._emit(INCREASED, first, last, False, degree=opened.degree).activity = True
         elif opened.abnormal or opened.degree or (opened.focal and not opened.uneven):
             verdict = self._emit(INCREASED, first, last, False, degree=opened.degree)
             shape = self.tokens[last].chinese and not opened.abnormal
-            spread = any(t.kind == "DIFFUSE" for t in self.tokens[max(0, first - 1) : last])
-            verdict.shape = shape and (not opened.degree or (spread and opened.degree == "mild"))
+            verdict.shape = shape and (
+                not opened.degree or (self._is_diffuse(opened) and opened.degree == "mild")
+            )
         elif opened.spread or (opened.focal and opened.uneven) or self.tokens[last].text == "显影":
             self._emit(NORMAL, first, last, False).spread = True
         elif not self.tokens[last].concept.weak and not (first == last and self.tokens[last].concept.tracer):

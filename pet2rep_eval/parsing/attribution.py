@@ -312,10 +312,13 @@ class Reader:
                         state = INCREASED if is_quoted(sites[key], read) else NORMAL
                     else:
                         state = INCREASED
+                if mention.organs and sites[key].ct_only and not read.reading.cue:
+                    continue
+                if state is UptakeState.DECREASED and _fades(read, verdict, mention):
+                    state = INCREASED  # nodes are never colder than what they lie in: less than before
                 if verdict.bare and (
                     read.clause.section == "structure"
                     or not mention.organs
-                    or sites[key].ct_only
                     or (read.reading.structural and not read.reading.cue)
                 ):
                     continue
@@ -407,7 +410,10 @@ class Reader:
                     draft = self.draft(mention, key, read)
                 draft.state, draft.degree, draft.uptake, draft.rule = state, verdict.degree, span, rule
                 draft.bare, draft.shape = verdict.bare, verdict.shape
-                draft.spread, draft.sentence = verdict.spread, self.sentence
+                draft.spread = verdict.spread or (
+                    state is INCREASED and verdict.state is UptakeState.DECREASED
+                )
+                draft.sentence = self.sentence
                 draft.no_uptake, draft.activity = verdict.no_uptake, verdict.activity
                 if verdict.state is not state:
                     draft.degree = None
@@ -474,6 +480,17 @@ def _only_on_ct(mentions: Sequence[Mention]) -> bool:
         if not mention.organs:
             return False
     return bool(mentions)
+
+
+def _fades(read: ReadClause, verdict: Verdict, mention: Mention) -> bool:
+    """原颈部肿大淋巴结缩小,浓聚程度减淡: nodes have no uptake of their own that could be low."""
+    sites = load_lexicon().sites
+    return (
+        (mention.node or (bool(mention.organs) and all(sites[o].station for o in mention.organs)))
+        and read.clause.tokens[verdict.last].kind in ("DOWN", "CUE")
+        and any(t.kind == "DOWN" for t in read.clause.tokens[verdict.first : verdict.last + 1])
+        and read.kinds.isdisjoint(("BELOW", "AGAINST", "CENTER", "SURROUND"))
+    )
 
 
 def _adds(read: ReadClause) -> bool:

@@ -91,12 +91,23 @@ def _bare(clause: Clause) -> bool:
 _SAYS = frozenset("CUE HOT HYPO VOID EVEN COLD UP DOWN PHYS ABN NEG URINE RESOLVED VERDICT".split())
 
 
+def _says_so(token: Token) -> bool:
+    return token.kind in (
+        "HOT",
+        "HYPO",
+        "VOID",
+        "EVEN",
+        "COLD",
+        "UP",
+        "DOWN",
+        "PHYS",
+        "URINE",
+        "VERDICT",
+    ) or (token.kind == "CUE" and not token.concept.weak)
+
+
 def _says(clause: Clause) -> bool:
-    return any(
-        t.kind in ("HOT", "HYPO", "VOID", "EVEN", "COLD", "UP", "DOWN", "PHYS", "URINE", "VERDICT")
-        or (t.kind == "CUE" and not t.concept.weak)
-        for t in clause.tokens
-    )
+    return any(_says_so(t) for t in clause.tokens)
 
 
 def _open_list(clause: Clause) -> bool:
@@ -270,7 +281,8 @@ def _adjective_after(head: Clause, clause: Clause) -> bool:
         return False
     named = [t.kind for t in clause.tokens if t.kind not in _ATTRIBUTES]
     following = next((k for k in named if k not in ("SIDE", "SITE")), "")
-    return clause.tokens[0].kind in _ATTRIBUTES and following in ("CUE", "HOT")
+    defect = following == "COLD" and any(t.kind == "CUE" for t in head.tokens)
+    return clause.tokens[0].kind in _ATTRIBUTES and (following in ("CUE", "HOT") or defect)
 
 
 def _attribute_before(head: Clause, clause: Clause) -> bool:
@@ -442,7 +454,7 @@ def _goes_on(clause: Clause) -> bool:
     lead = next((k for k in kinds if k not in ("JOIN", "SIDE", "IN")), "")
     return (
         lead in ("SITE", "REGION", "HILUM")
-        and not _says(clause)
+        and not any(_says_so(t) for t in clause.tokens if not t.paren)
         and not {"SIZE", "SUV", "FINDING", "STRUCT", "LOCATED"} & set(kinds)
         and (kinds[-1] != "CAUSE" or clause.trailing)
     )

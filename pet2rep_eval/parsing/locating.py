@@ -34,7 +34,9 @@ def mark_places(reader: Reader, groups: list[Group], clause: Clause, kinds: Sequ
             mention.place = mention.aside = True  # 与十二指肠、肠系膜上静脉分界不清
             continue
         if maximal is not None and at > maximal:
-            before = any(m.first < maximal and not m.place and not is_part(mention, m) for m in everything[:_MANY])
+            before = any(
+                m.first < maximal and not m.place and not is_part(mention, m) for m in everything[:_MANY]
+            )
             other = (
                 first
                 and not kinds_chinese
@@ -62,7 +64,7 @@ def mark_places(reader: Reader, groups: list[Group], clause: Clause, kinds: Sequ
         elif involve is not None and concrete and (reader.sentence_topic or at > involve):
             pressed = clause.tokens[involve].text.startswith("受")  # 右下肺受压不张: it is the subject
             aside = at > involve or (len(everything) == 1 and not pressed)
-            if clause.tokens[involve].text == "邻近" and any(
+            if clause.tokens[involve].concept.name == "involve.near" and any(
                 k in ("VERB", "CUE", "HOT", "LESION")
                 or (k == "FINDING" and mention.organs != ("muscles_soft_tissue",))
                 for k in kinds[mention.last + 1 :]

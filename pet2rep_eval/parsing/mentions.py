@@ -169,7 +169,11 @@ class _GroupReader:
                 self.run[-1].organs = ("salivary_glands",)  # "submandibular and parotid glands"
             if kind in ("JOIN", "COMMA"):
                 self.listed, self.side = True, None
-            elif kind != "SIDE" and not (kind == "PART" and self._leads(i)):
+            elif (
+                kind != "SIDE"
+                and not (kind == "PART" and self._leads(i))
+                and not (kind == "REGION" and self._only_locates(i) and not self._of_limbs())
+            ):
                 self.listed = False
         return self.group
 
@@ -224,14 +228,22 @@ class _GroupReader:
             self.group.side = self.group.side or token.concept.side
         self.side = token.concept.side
 
+    def _of_limbs(self) -> bool:
+        """四肢、躯干骨骼: the limbs too only say where."""
+        return bool(self.run) and self.run[-1].organs == ("muscles_soft_tissue",)
+
+    def _only_locates(self, i: int) -> bool:
+        """腹部肠管: the region only says where the organ lies."""
+        following = self._following(i)
+        return following == "SITE" or (
+            following == "SIDE" and i + 2 < self.chunk.end and self.tokens[i + 2].kind == "SITE"
+        )
+
     def _name(self, i: int, kind: str) -> None:
         token, concept = self.tokens[i], self.tokens[i].concept
         following = self._following(i)
-        if kind == "REGION" and (
-            following == "SITE"
-            or (following == "SIDE" and i + 2 < self.chunk.end and self.tokens[i + 2].kind == "SITE")
-        ):
-            return  # 腹部肠管: the region only says where the organ lies
+        if kind == "REGION" and self._only_locates(i):
+            return
         last = self.run[-1] if self.run and not self.listed else None
         if last is not None:
             if (

@@ -21,7 +21,7 @@ _MARKUP = re.compile(
     r"|(?P<block></?(?:br|p|div|li|ul|ol|tr|table|h[1-6]|section)\b[^<>]{0,200}>)"
     r"|(?P<cell></?t[dh]\b[^<>]{0,200}>)"
     r"|(?P<inline></?(?:b|i|u|em|strong|span|sup|sub|font|a|small|mark)(?:\s[^<>]{0,200})?>)"
-    r"|(?P<tag></?[a-zA-Z\u4e00-\u9fff][\w\u4e00-\u9fff-]{0,20}(?:\s[^<>]{0,200})?/?>)"
+    r"|(?P<tag></?[a-zA-Z\u4e00-\u9fff][\w\u4e00-\u9fff-]{0,20}(?:\s+[\w:-]{1,30}\s*=[^<>]{0,200})?\s*/?>)"
     r"|(?P<boxed>【[^【】\n]{1,14}】[:：]?)"
     r"|(?P<null>[\"'][^\"'\n]{1,40}[\"']\s{0,3}:\s{0,3}null\b)"
     r"|(?P<bullet>^[ \t]*(?:[-–—*+☑☒·‣▪]|>{1,2}|\d{1,2}[.)、)]|\[[xX✓√]\])[ \t]+)"

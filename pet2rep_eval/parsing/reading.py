@@ -45,6 +45,17 @@ def _numbered(tokens: Sequence[Token], bones: bool) -> list[Group]:
     return [Group([Mention((organ,), (), None, tokens[i].start, tokens[i].end, i, i)], i, i) for i in found]
 
 
+def _fills_field(reader: Reader, clause: Clause) -> bool:
+    """ "Perfusion of the septum: reduced": the name of the field speaks of uptake."""
+    return (
+        reader.asked
+        and not clause.chinese
+        and reader.sentence_cue
+        and bool(reader.topic)
+        and all(d.state is None for m in reader.topic for d in m.drafts.values())
+    )
+
+
 def read_clause(reader: Reader, clause: Clause) -> ReadClause:
     """The clause as its own words and the topic of the reader say."""
     tokens = clause.tokens
@@ -58,7 +69,9 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
             and not any(d.state is NORMAL for d in reader.last),
             reader.sentence_cue,
             (reader.change or bool(reader.earlier)) and goes_on,
-            reader.form and clause.section != "structure" and not (clause.soft and clause.trailing),
+            (reader.form or _fills_field(reader, clause))
+            and clause.section != "structure"
+            and not (clause.soft and clause.trailing),
             reader.contrast and goes_on,
         ),
         reader.topic,

@@ -30,6 +30,9 @@ class Comparisons(Directions):
         self._compare("equal", i)
 
     def on_against(self, i: int, token: Token) -> None:
+        if self._next_kind(i) == "PRIOR" and not token.chinese:
+            self._changed(None, i)  # "as compared with the baseline study"
+            return
         if token.chinese or self._target(i) is not None:
             target = self._target(i)
             if (

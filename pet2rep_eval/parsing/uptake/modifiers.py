@@ -263,7 +263,8 @@ class Modifiers(Comparisons):
         self.cause = True
 
     def on_urine(self, i: int, token: Token) -> None:
-        if self.cause or (i and self.out.verdicts and self.tokens[i - 1].concept.copula):
+        alone = i == self.size - 1 == 1 and self.tokens[0].concept.copula and self.earlier_cue
+        if self.cause or alone or (i and self.out.verdicts and self.tokens[i - 1].concept.copula):
             self.out.called_physiological = True  # "… is excreted tracer"
             return
         following = self._next_kind(i)

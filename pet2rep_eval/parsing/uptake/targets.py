@@ -75,7 +75,7 @@ class Targets(Stretch):
                     break
                 self.out.compared.add(j)
             elif kind in ("DEG", "INVOLVE"):
-                if self.tokens[j].text == "邻近":
+                if self.tokens[j].concept.name == "involve.near":
                     found = "surround"  # 较邻近肝实质稀疏
                 continue
             else:
@@ -99,7 +99,7 @@ class Targets(Stretch):
                 found = "reference" if self._is_reference(token) else "side"
             elif token.kind == "SIDE" and found is None:
                 found = "side"
-            elif token.kind not in _BESIDE and token.text != "邻近":
+            elif token.kind not in _BESIDE and token.concept.name != "involve.near":
                 return None
             seen.append(j)
             j -= 1

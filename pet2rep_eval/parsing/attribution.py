@@ -312,7 +312,11 @@ class Reader:
                         state = INCREASED if is_quoted(sites[key], read) else NORMAL
                     else:
                         state = INCREASED
-                if mention.organs and sites[key].ct_only and not read.reading.cue:
+                if (
+                    mention.organs
+                    and sites[key].ct_only
+                    and read.kinds.isdisjoint(("CUE", "HOT", "HYPO", "VOID"))
+                ):
                     continue
                 if state is UptakeState.DECREASED and _fades(read, verdict, mention):
                     state = INCREASED  # nodes are never colder than what they lie in: less than before

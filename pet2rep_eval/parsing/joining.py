@@ -271,7 +271,8 @@ _ATTRIBUTES = frozenset("DEG UP FOCAL DIFFUSE UNEVEN SYM EVEN ABN PHYS".split())
 
 def _adjective_after(head: Clause, clause: Clause) -> bool:
     """ "There is faint, diffuse uptake": two adjectives of one word for uptake."""
-    if clause.chinese or clause.heading or head.heading or head.trailing:
+    defect = any(t.kind == "CUE" for t in head.tokens) and any(t.kind == "COLD" for t in clause.tokens)
+    if clause.chinese or clause.heading or head.heading or (head.trailing and not defect):
         return False
     end = len(head.tokens)
     while end and head.tokens[end - 1].kind in ("DEG", "UP", "FOCAL", "DIFFUSE", "UNEVEN", "SYM"):
@@ -281,8 +282,9 @@ def _adjective_after(head: Clause, clause: Clause) -> bool:
         return False
     named = [t.kind for t in clause.tokens if t.kind not in _ATTRIBUTES]
     following = next((k for k in named if k not in ("SIDE", "SITE")), "")
-    defect = following == "COLD" and any(t.kind == "CUE" for t in head.tokens)
-    return clause.tokens[0].kind in _ATTRIBUTES and (following in ("CUE", "HOT") or defect)
+    return clause.tokens[0].kind in _ATTRIBUTES and (
+        following in ("CUE", "HOT") or (defect and following == "COLD")
+    )
 
 
 def _attribute_before(head: Clause, clause: Clause) -> bool:

@@ -10,7 +10,7 @@ from pet2rep_eval.parsing.drafts import ReadClause
 from pet2rep_eval.parsing.joining import Clause
 from pet2rep_eval.parsing.locating import mark_places
 from pet2rep_eval.parsing.measuring import measured
-from pet2rep_eval.parsing.mentions import Group, Mention
+from pet2rep_eval.parsing.mentions import Group, Mention, is_station
 from pet2rep_eval.parsing.remembered import known
 from pet2rep_eval.parsing.tokens import Token
 from pet2rep_eval.parsing.uptake.targets import REFERENCE_ORGANS
@@ -56,6 +56,27 @@ def _fills_field(reader: Reader, clause: Clause) -> bool:
     )
 
 
+def _below_heading(reader: Reader, tokens: Sequence[Token], groups: list[Group]) -> list[Group]:
+    """ "CHEST: no avid nodule or adenopathy", "no avid lung or nodal lesion": lungs, and the nodes of the chest."""
+    out: list[Group] = []
+    nodes = next((i for i, t in enumerate(tokens) if t.kind == "NODE"), None)
+    named = [m for g in groups for m in g.mentions]
+    if not named and reader.region == ("chest",):
+        at = next((i for i, t in enumerate(tokens) if t.concept.name == "lesion.nodule"), None)
+        if at is not None and not reader.topic:
+            nodule = Mention(("lungs",), (), None, tokens[at].start, tokens[at].end, at, at, lesion=True)
+            out.append(Group([nodule], at, at, lesion=True))
+    if nodes and tokens[nodes - 1].kind == "JOIN" and (named or out) and not any(m.node for m in named):
+        before = next((m for m in named if m.first <= nodes - 2 <= m.last), None)
+        if out or (before is not None and before.organs and not is_station(before)):
+            found = reader.generic_nodes(Group([], nodes, nodes, node=True))
+            for mention in found:
+                mention.start, mention.end = tokens[nodes].start, tokens[nodes].end
+            if reader.region_nodes:
+                out.append(Group(found, nodes, nodes, node=True))
+    return out
+
+
 def read_clause(reader: Reader, clause: Clause) -> ReadClause:
     """The clause as its own words and the topic of the reader say."""
     tokens = clause.tokens
@@ -99,6 +120,10 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
             for mention in (m for g in groups for m in g.mentions if headed and numbered and m.first == 0):
                 mention.place = mention.aside = True  # "[Chest] uptake in a nodule in S6"
             groups += numbered
+    if not clause.chinese and reader.region_nodes and "NEG" in kinds and ("NODE" in there or not groups):
+        below = _below_heading(reader, tokens, groups)
+        if below:
+            groups, there = [*groups, *below], there | {"SITE"}
     if groups and not _LOCATING.isdisjoint(there):
         mark_places(reader, groups, clause, kinds)
     suv, sizes = measured(tokens) if "SUV" in there or "SIZE" in there else ((), [])

@@ -38,6 +38,8 @@ def stated(reader: Reader, read: ReadClause) -> bool:
     all_verdicts = read.verdicts
     for verdict in verdicts:
         mentions, how = bound(read, verdict, all_verdicts.index(verdict))
+        if _of_nodes(read, verdict) and mentions and not any(m.node for m in mentions):
+            continue  # "… in the femoral head and no avid nodal disease"
         if not mentions and any(_excepts(read, verdict, m) for m in read.named):
             continue  # "no avid lesion other than the known mass in the left upper lobe"
         if not mentions:
@@ -50,6 +52,8 @@ def stated(reader: Reader, read: ReadClause) -> bool:
                 mentions = read.named
             how = "direct"
         mentions = with_regions(mentions, read)
+        if how == "attributive" and _in_the_lesion(reader, read, verdict, mentions):
+            mentions = [*(m for m in reader.topic if m.organs and not m.node), *mentions]
         reader.state(mentions, verdict, read, "remainder" if read.rest else how)
         shared = mentions
         known = {id(m) for m in stated}
@@ -129,6 +133,33 @@ def _joins_subject(reader: Reader, read: ReadClause) -> bool:
         and all(m.organs for m in reader.topic)
         and all(t.kind in ELEMENTS or t.kind == "JOIN" for t in tokens[:verb])
         and read.verdicts[0].last > verb
+    )
+
+
+def _in_the_lesion(reader: Reader, read: ReadClause, verdict: Verdict, mentions: list[Mention]) -> bool:
+    """ "A mass in the upper lobe. PET showed uptake in the mass (SUVmax 14.2) and in the subcarinal nodes"."""
+    tokens = read.clause.tokens
+    between = [t.kind for t in tokens[verdict.last + 1 : mentions[0].first]]
+    return (
+        not read.clause.chinese
+        and reader.topic_lesion
+        and between[:2] == ["IN", "LESION"]
+        and "JOIN" in between
+        and is_open([m for m in reader.topic if m.organs and not m.node])
+    )
+
+
+def _of_nodes(read: ReadClause, verdict: Verdict) -> bool:
+    """The verdict ends in nodes that the clause gives no place."""
+    tokens = read.clause.tokens
+    at = verdict.last + 1
+    return (
+        verdict.negated
+        and at < len(tokens)
+        and tokens[at].kind == "NODE"
+        and not tokens[at].chinese
+        and not any(m.first > at for m in read.named)
+        and any(g.node and not g.mentions and g.first <= at <= g.last for g in read.groups)
     )
 
 

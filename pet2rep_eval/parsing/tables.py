@@ -21,6 +21,7 @@ _INLINE = re.compile(
 _INLINE_SUV = re.compile(r"\bsuv ?(?:max|peak|mean)?\)?:(?=[^:]{0,12}?[a-z][^:.]{1,50}? \(?\d{1,2}\.\d)")
 _FIGURE = re.compile(
     r"(?<![\w.,/-])(?<!suv )(?<!segment )(?<!seg )(?<!level )(?<!station )(?<!stn )"
+    r"(?!(?:(?<=lesion )|(?<=target ))\d{1,2}(?:[^.\d]))"
     r"\d{1,2}(?:\.\d{1,2})?(?![\w.%]|\s?(?:mm|cm|x|hu|%|:))"
 )
 _ROW = re.compile(
@@ -42,6 +43,7 @@ _OF_FIGURE = re.compile(r"\d - $")
 _OF_SITE = re.compile(r"(?<!spine)(?<!vertebra)(?<!vertebrae)(?<!bone)(?<!bones): $")
 _LYMPHOMA = re.compile(r"deauville|lymphoma|hodgkin")
 _GRADED = re.compile(r"suv|deauville|lymphoma|hodgkin")
+_ARROW = re.compile(r"\d ?(?:->|→|⇒|=>)(?= ?\d)")
 _NUMBER_OF_ROW = re.compile(r"\s*\d{1,2}[.)]?\s+")
 _LONGEST = 160
 """Characters of a row; what is longer is text."""
@@ -85,7 +87,9 @@ def figures(normalised: Normalised) -> Iterator[tuple[int, int, str]]:
             numbering = _NUMBER_OF_ROW.match(line)
             if numbering:
                 yield start, start, "row"
-            found = _FIGURE.finditer(line, numbering.end() if numbering else 0)
+            arrow = _ARROW.search(line)  # "10.5 -> 12.8": the later value is that of now
+            begin = arrow.end() if arrow else numbering.end() if numbering else 0
+            found = _FIGURE.finditer(line, begin)
             for scale, match in zip(scales, found, strict=False):
                 yield start + match.start(), start + match.end(), scale
 

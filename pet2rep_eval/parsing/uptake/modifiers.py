@@ -262,6 +262,15 @@ class Modifiers(Comparisons):
     def on_cause(self, i: int, token: Token) -> None:
         self.cause = True
 
+    def _shows_urine(self, i: int) -> bool:
+        before = [t.kind for t in self.tokens[:i]]
+        return (
+            "SITE" in before
+            and before[-1] == "VERB"
+            and i == self.size - 1
+            and "excret" in self.tokens[i].text
+        )
+
     def on_urine(self, i: int, token: Token) -> None:
         alone = i == self.size - 1 == 1 and self.tokens[0].concept.copula and self.earlier_cue
         if self.cause or alone or (i and self.out.verdicts and self.tokens[i - 1].concept.copula):
@@ -293,6 +302,8 @@ class Modifiers(Comparisons):
                 self._emit(NORMAL, i, i, False)
         elif not self.out.cue and token.chinese:
             self.out.called_physiological = True
+        elif self._shows_urine(i):
+            self._emit(NORMAL, i, i, False)  # "the bladder shows urinary excretion"
         elif self.earlier_cue and not token.chinese and all(t.kind in _ONLY_NAMES for t in self.tokens):
             self._emit(NORMAL, i, i, False)  # "FDG distribution: liver normal, kidneys urinary excretion"
 

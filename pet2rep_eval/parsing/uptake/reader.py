@@ -88,6 +88,20 @@ class Reader(Nouns):
         self.out.contrast = self.contrast
         return self.out
 
+    def _of_rim(self, index: int) -> bool:
+        """ "A photopenic lesion without rim activity": the second word adds nothing to the first."""
+        verdict = self.out.verdicts[index]
+        if not index or not verdict.negated or self.tokens[verdict.last].chinese:
+            return False
+        before = self.out.verdicts[index - 1]
+        between = self.tokens[before.last + 1 : verdict.first]
+        return (
+            before.state is ABSENT
+            and self.tokens[verdict.first].kind == "NEG"
+            and any(t.kind in ("FOCAL", "PART") for t in self.tokens[verdict.first : verdict.last])
+            and not any(t.kind in ("SITE", "JOIN", "COMMA", "VERB") for t in between if t.kind != "SITE")
+        )
+
     def _is_valued(self, verdict: Verdict) -> bool:
         """ "Uptake in the right testis amounted to SUVmax 7.9 and the left was without": it has its own value."""
         later = min([v.first for v in self.out.verdicts if v.first > verdict.last], default=self.size)
@@ -150,6 +164,7 @@ class Reader(Nouns):
                 self._emit(NORMAL, at, at, False, bare=True)
         if not self.out.verdicts and self._denied_on_pet():
             self._emit(NORMAL, 0, self.size - 1, False)
+        self.out.verdicts = [v for i, v in enumerate(self.out.verdicts) if not self._of_rim(i)]
         verdicts = self.out.verdicts
         cold = self.valued and all(v.activity or v.state is ABSENT for v in verdicts)
         if any(not v.activity for v in verdicts) and not cold:

@@ -140,7 +140,7 @@ def carry(reader: Reader, read: ReadClause) -> bool:
     ):
         reader.unplace(read)
         return True  # nodes of no known station are not about the organ before
-    if _denies_tumour(reader, read):
+    if _denies_tumour(reader, read) or (reader.exception and _denies_all(read)):
         keys = reader.region or ("whole_body",)
         reader.state([Mention((), keys, None, -1, -1, 0, 0)], verdicts[-1], read, "region of the heading")
         return True
@@ -212,6 +212,17 @@ def _all_of_them(reader: Reader, read: ReadClause) -> list[Mention]:
     if (every or denied) and read.clause.first and reader.field and named < reader.field:
         return reader.field_topic  # 肝/胆/胰/脾:脂肪肝;代谢均未见异常
     return []
+
+
+def _denies_all(read: ReadClause) -> bool:
+    """ "Except for the brain, no abnormal uptake is seen": what is excepted is not denied."""
+    clause = read.clause
+    return (
+        not clause.first
+        and not clause.chinese
+        and clause.tokens[0].kind == "NEG"
+        and all(v.negated for v in read.verdicts)
+    )
 
 
 def _denies_tumour(reader: Reader, read: ReadClause) -> bool:

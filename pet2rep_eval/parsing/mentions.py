@@ -185,11 +185,17 @@ class _GroupReader:
             near = (
                 range(i - 2, i + 3) if "axillary_lymph_nodes" in concept.unless else range(len(self.tokens))
             )
+            if len(near) < len(self.tokens) and i + 1 < len(self.tokens):
+                parted = self.tokens[i + 1].kind in ("COMMA", "JOIN")
+                near = range(i - 2, i) if parted else near  # "level II, mediastinal"
             others = {o for j in near if 0 <= j < len(self.tokens) and j != i for o in self._organs_at(j)}
             return bool((others | self.topic) & set(concept.unless))
         beside = {
             o for t in self.tokens if t.kind == "SITE" and not t.concept.contextual for o in t.concept.organs
         } - own
+        sites = load_lexicon().sites
+        if own and all(sites[o].station for o in own):
+            beside = {o for o in beside if not sites[o].station}  # "level II, mediastinal"
         if self.topic and not self.topic & own and not self.first and not concept.finding:
             return True
         if self.run and not self.listed and self.run[-1].organs != concept.organs:

@@ -124,6 +124,13 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
         below = _below_heading(reader, tokens, groups)
         if below:
             groups, there = [*groups, *below], there | {"SITE"}
+    if not clause.chinese and reader.region == ("chest",) and "SITE" not in there and "REGION" not in there:
+        effusion = next((i for i, t in enumerate(tokens) if t.concept.fluid), None)
+        if effusion is not None and not any("heart" in m.organs for m in reader.topic):
+            side = next((t.concept.side for t in tokens[:effusion] if t.kind == "SIDE"), None)
+            token = tokens[effusion]
+            pleura = Mention(("pleura",), (), side, token.start, token.end, effusion, effusion, lesion=True)
+            groups, there = [*groups, Group([pleura], effusion, effusion)], there | {"SITE"}
     if groups and not _LOCATING.isdisjoint(there):
         mark_places(reader, groups, clause, kinds)
     suv, sizes = measured(tokens) if "SUV" in there or "SIZE" in there else ((), [])

@@ -36,6 +36,11 @@ _PLACED = re.compile(
     r"[^.;:,\d()]{3,60}? (?:was |of )?\d{1,2}(?:\.\d{1,2})?(?!\w|\.\d|%|\s?(?:mm|cm)))*)"
 )
 """A value for each of several places: "SUVmax in the anal canal was 13.6, in the inguinal node 4.7"."""
+_NAMED_ONCE = re.compile(
+    r"\(suv ?(?:max|peak)?:? ?(?:of )?\d{1,2}(?:\.\d{1,2})?\)(?P<more>(?:[;,]? (?:and )?[a-z][^;:()\d.]{2,60} \(\d{1,2}\.\d{1,2}\)){1,12})"
+)
+"""A value named once: "neck (SUVmax 9.5), both axillae (7.1) and the mediastinum (6.4)"."""
+_IN_PARENTHESES = re.compile(r"(?<=\()\d{1,2}\.\d{1,2}(?=\))")
 _VALUE = re.compile(r" (\d{1,2}(?:\.\d{1,2})?)(?=[,.;]|$| and )")
 _SCORE = re.compile(r"d[1-5](?![a-z0-9/])(?=\s*(?:$|[).,;!?。\n]|[a-z ]{3,30}:))")
 _OF_VALUE = re.compile(r"suv[^;\n]{0,30}(?:\(|[,.-] )$")
@@ -61,6 +66,9 @@ def figures(normalised: Normalised) -> Iterator[tuple[int, int, str]]:
             (v.start(1), v.end(1), "suv")
             for v in _VALUE.finditer(text, match.start("more"), match.end("more"))
         )
+    for match in _NAMED_ONCE.finditer(text):
+        inside = _IN_PARENTHESES.finditer(text, match.start("more"), match.end("more"))
+        yield from ((v.start(), v.end(), "suv") for v in inside)
     lines = sorted({0, *normalised.breaks, *normalised.paragraphs, len(text)})
     scales: list[str] = []
     for start, end in itertools.pairwise(lines):

@@ -216,6 +216,14 @@ class Comparisons(Directions):
             and self._next_kind(i) in ("NEG", "VERB")
         ):
             return  # "the lesion seen on the prior study is not avid"
+        if (
+            self.open is not None
+            and self.open.negated
+            and not token.chinese
+            and i
+            and self.tokens[i - 1].kind == "IN"
+        ):
+            return  # "no activity at the site of the previously described mass"
         if self._next_kind(i) not in ("FINDING", "STRUCT", "SIZE"):
             if self.open is not None and (
                 any(t.kind in ("SUV", "COMMA") for t in self.tokens[self.open.last : i])

@@ -70,7 +70,10 @@ class Reader(Nouns):
         kinds = {t.kind for t in self.tokens}
         if "UNCERTAIN" in kinds:
             unclear = next(i for i, t in enumerate(self.tokens) if t.kind == "UNCERTAIN")
-            said = [v for v in self.out.verdicts if v.last < unclear and self.tokens[unclear].concept.before]
+            aside = self.tokens[unclear].concept.before or self.tokens[unclear].paren
+            said = [
+                v for v in self.out.verdicts if v.last < unclear and aside and not self.tokens[v.last].paren
+            ]
             self.out.verdicts[:] = said
             self.out.uncertain = not said
             if said:

@@ -23,6 +23,8 @@ class Targets(Stretch):
         organs = frozenset(token.concept.organs)
         if token.kind == "REF":
             return not ("liver" in self.about and any(w in token.text for w in ("liver", "hepat", "肝")))
+        if self.about == {"liver"} and organs == {"spleen"}:
+            return False  # a liver colder than the spleen is fatty
         return not REFERENCE_ORGANS.isdisjoint(organs) and self.about.isdisjoint(organs)
 
     def _target(self, i: int) -> str | None:

@@ -70,6 +70,8 @@ class Reader:
         """The place of the largest of several lesions, where the sentence names it."""
         self.announced: list[tuple[Verdict, tuple[int, int]]] = []
         """What a line that ends in a colon says of the list below it."""
+        self.announced_inline = False
+        """The list stands in the same sentence."""
         self.sentence = self.sentence_from = 0
         """Number of the sentence, and where it begins."""
         self.spoken: list[Mention] = []
@@ -167,6 +169,11 @@ class Reader:
                 for v in read.verdicts
                 if not v.bare
             ]
+            self.announced_inline = False
+        elif clause.announces and read.verdicts:
+            first = read.verdicts[0]
+            self.announced = [(first, (clause.tokens[first.first].start, clause.tokens[first.last].end))]
+            self.announced_inline = True
         elif read.verdicts or clause.heading:
             self.announced = []
         self.inherits_cue = read.reading.cue_at_end
@@ -446,6 +453,16 @@ class Reader:
     def _goes_on(self, read: ReadClause) -> bool:
         """ "… foci in the lungs, along with pancolonic uptake": in the same breath as what is increased."""
         head = read.clause.tokens[0]
+        if (
+            head.kind == "REST"
+            and not head.chinese
+            and not head.concept.elsewhere
+            and read.clause.tokens[1:2]
+        ):
+            more = read.clause.tokens[1].kind == "CUE"  # "additional uptake was found in the prostate"
+            return more and any(
+                d.state is INCREASED and d.sentence >= self.sentence - 1 for d in self.drafts[-4:]
+            )
         return (
             head.kind == "JOIN"
             and not head.chinese

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 from pet2rep_eval.parsing.grammar import ELEMENTS
 from pet2rep_eval.parsing.tokens import SEEN, Token, comma_between
@@ -31,6 +32,8 @@ class Clause:
     """Only a semicolon stands before it."""
     asks: bool = False
     """A question mark stands behind it."""
+    announces: bool = False
+    """A colon stands behind what it says first: what a semicolon parts may be of the same list."""
     trailing: bool = False
     """Words that the lexicon does not know stand between its last token and its end."""
 
@@ -126,6 +129,31 @@ def _open_list(clause: Clause) -> bool:
     return bool(says and names) and says[-1] < names[-1]
 
 
+def _split_last(clauses: list[Clause]) -> Iterator[Clause]:
+    """ "…, mediastinal, and inguinal nodes as well as increased splenic uptake": the list ends before "as well as"."""
+    before: Clause | None = None
+    for clause in clauses:
+        at = _list_end(clause) if before is not None and not before.heading else 0
+        if at and before is not None and (_bare(before) or _open_list(before)):
+            rest = replace(clause, tokens=clause.tokens[at:], first=False, paragraph=False, asks=False)
+            yield replace(clause, tokens=clause.tokens[:at], colon=False, trailing=False)
+            clause = rest
+        yield clause
+        before = clause
+
+
+def _list_end(clause: Clause) -> int:
+    """Index of the joining word behind the last member of a list, where something else is said after it; or 0."""
+    kinds = [t.kind for t in clause.tokens]
+    if clause.chinese or clause.first or kinds[0] != "JOIN" or kinds.count("JOIN") < 2:
+        return 0
+    at = kinds.index("JOIN", 1)
+    behind = kinds[at + 1 : at + 4]
+    named = all(k in ELEMENTS for k in kinds[1:at]) and not {"SITE", "REGION"}.isdisjoint(kinds[1:at])
+    says = behind[:1] != ["SITE"] and not {"UP", "HOT", "DOWN", "HYPO", "PHYS", "VOID"}.isdisjoint(behind)
+    return at if named and says else 0
+
+
 def _holds_lesions(clause: Clause) -> bool:
     """ "There are lytic lesions of the vertebral bodies, ribs and pelvis, most of them avid"."""
     kinds = [t.kind for t in clause.tokens]
@@ -142,7 +170,7 @@ def merged(clauses: list[Clause]) -> list[Clause]:
     waiting: list[Clause] = []
     if False in [clause.chinese for clause in clauses]:
         clauses = _denied_lists(clauses)
-    for clause in clauses:
+    for clause in _split_last(clauses):
         if clause.heading or (clause.chinese and clause.tokens[0].concept.exception and waiting):
             out.extend(waiting)
             waiting = []
@@ -487,6 +515,7 @@ def _locates(clause: Clause) -> bool:
 
 
 def _append(head: Clause, tail: Clause) -> None:
+    head.announces |= head.colon and head.first and all(t.kind not in ELEMENTS for t in head.tokens)
     comma = [] if tail.tokens[0].kind == "JOIN" else [comma_between(head.end, tail.start)]
     head.tokens = [*head.tokens, *comma, *tail.tokens]
     head.chinese = is_chinese(head.tokens)

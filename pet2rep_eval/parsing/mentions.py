@@ -104,6 +104,10 @@ NEAR = 6
 """Characters between two names from which on they never belong together."""
 
 
+_BEFORE_NAMES = ("JOIN", "SIDE", "COMMA")
+"""Kinds behind which a place word is of the name that follows: "the disc and both adjoining endplates"."""
+
+
 class _GroupReader:
     """Resolves the tokens of one group, one kind at a time.
 
@@ -138,7 +142,10 @@ class _GroupReader:
                 self.place_before |= token.concept.before and not inside
                 self.around |= token.concept.before and token.concept.around
                 skipped, self.skipped = self.skipped, False
-                if not token.concept.before and not skipped:
+                apart = (
+                    not token.chinese and i > self.chunk.start and self.tokens[i - 1].kind in _BEFORE_NAMES
+                )
+                if not token.concept.before and not skipped and not (apart and self._following(i) == "SITE"):
                     for mention in self.run[-1:] if token.chinese and not token.concept.every else self.run:
                         several = (
                             sum(t.kind == "SITE" for t in self.tokens[mention.first : mention.last + 1]) > 1
@@ -189,7 +196,8 @@ class _GroupReader:
                 parted = self.tokens[i + 1].kind in ("COMMA", "JOIN")
                 near = range(i - 2, i) if parted else near  # "level II, mediastinal"
             others = {o for j in near if 0 <= j < len(self.tokens) and j != i for o in self._organs_at(j)}
-            return bool((others | self.topic) & set(concept.unless))
+            topic = frozenset() if self.first and concept.finding else self.topic
+            return bool((others | topic) & set(concept.unless))
         beside = {
             o for t in self.tokens if t.kind == "SITE" and not t.concept.contextual for o in t.concept.organs
         } - own
@@ -281,7 +289,8 @@ class _GroupReader:
             if last.organs == ("spine",) and concept.organs == ("bones",) and token.text.startswith("骨"):
                 last.last, last.end = i, token.end  # 椎体前缘骨质
                 return
-            if following == "PLACE" and token.chinese:
+            beside = following == "SIDE" and i + 2 < self.chunk.end and self.tokens[i + 2].kind == "PLACE"
+            if (following == "PLACE" or beside) and token.chinese:
                 self.skipped = True
                 return  # 腹膜后左肾静脉水平淋巴结: it only says where
             if (

@@ -120,6 +120,9 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
             for mention in (m for g in groups for m in g.mentions if headed and numbered and m.first == 0):
                 mention.place = mention.aside = True  # "[Chest] uptake in a nodule in S6"
             groups += numbered
+    if any(t.concept.name == "bones.lesions" for t in tokens):
+        for mention in (m for g in groups for m in g.mentions if m.regions == ("pelvis",)):
+            mention.organs, mention.regions = ("bones",), ()  # "sclerotic lesions in the pelvis"
     if not clause.chinese and reader.region_nodes and "NEG" in kinds and ("NODE" in there or not groups):
         below = _below_heading(reader, tokens, groups)
         if below:

@@ -59,6 +59,8 @@ def _announced(reader: Reader, read: ReadClause) -> bool:
         return True
     if not reader.announced or not read.named or read.verdicts:
         return False
+    if reader.announced_inline and not read.clause.soft:
+        return False
     if not read.clause.first and (read.clause.chinese or not all(m.node or m.nodes for m in read.named)):
         return False
     denied = read.clause.tokens[-1].kind == "NEG"  # "Lungs - yes. Liver - no."
@@ -82,13 +84,13 @@ def _likewise(reader: Reader, read: ReadClause) -> bool:
     last = next((d for d in reversed(said) if d.state is not None), None)
     if last is None or last.state is None:
         return False
+    lead = next((t.text for t in read.clause.tokens if t.kind != "BUT"), "")
     bare_denial = (
         "NEG" in kinds
         and not set(kinds) & (TERMS - {"NEG"})
-        and (kinds[-1] == "NEG" or (bool(read.named) and read.clause.tokens[0].text in ("none", "nor")))
+        and (kinds[-1] == "NEG" or (bool(read.named) and lead in ("none", "nor")))
     )
-    unlike = next((t.text for t in read.clause.tokens if t.kind != "BUT"), "") == "not"
-    unlike = unlike and (bool(read.named) or "SIDE" in kinds)
+    unlike = lead == "not" and (bool(read.named) or "SIDE" in kinds)
     bare_denial = bare_denial or (unlike and not set(kinds) & (TERMS - {"NEG"}))  # "but not in the left"
     denied = bare_denial and (reader.sentence_cue or reader.questioned)
     denied = denied and not read.clause.trailing and (reader.questioned or not read.clause.chinese)

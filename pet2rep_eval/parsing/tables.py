@@ -37,7 +37,8 @@ _PLACED = re.compile(
 )
 """A value for each of several places: "SUVmax in the anal canal was 13.6, in the inguinal node 4.7"."""
 _NAMED_ONCE = re.compile(
-    r"\(suv ?(?:max|peak)?:? ?(?:of )?\d{1,2}(?:\.\d{1,2})?\)(?P<more>(?:[;,]? (?:and )?[a-z][^;:()\d.]{2,60} \(\d{1,2}\.\d{1,2}\)){1,12})"
+    r"\(suv ?(?:max|peak)?:? ?(?:of )?\d{1,2}(?:\.\d{1,2})?\)"
+    r"(?P<more>(?:[;,]? (?:and )?[a-z][^;:()\d.]{2,60} \(\d{1,2}\.\d{1,2}\)){1,12})"
 )
 """A value named once: "neck (SUVmax 9.5), both axillae (7.1) and the mediastinum (6.4)"."""
 _IN_PARENTHESES = re.compile(r"(?<=\()\d{1,2}\.\d{1,2}(?=\))")

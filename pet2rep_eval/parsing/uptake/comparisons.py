@@ -115,6 +115,9 @@ class Comparisons(Directions):
                 self.skip = {j for j in self.out.compared if self.tokens[j].kind == "EVEN"}
                 self.out.compared -= {j for j in self.out.compared if j > i and self.tokens[j].kind == "CUE"}
             return
+        said = self.out.verdicts[-1] if self.out.verdicts else None
+        if kind == "above" and target is None and said is not None and said.state is DECREASED:
+            return  # "the hypometabolism exceeded the abnormality on MRI"
         if self.comparison is not None:
             self.comparison = None
         negated = self._negated()

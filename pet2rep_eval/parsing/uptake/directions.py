@@ -262,6 +262,8 @@ class Directions(Targets):
         ):
             self.degree, self.degree_at = "marked", i
             return  # "strongly decreased"
+        if token.kind == "EVEN" and self.neg is not None and self.neg < i - 1 and before == "COMMA":
+            self._close_stretch(i)  # "no asymmetry, normal metabolism"
         state = token.concept.state or _DIRECTION[token.kind]
         if token.concept.unless:
             named = {o for t in self.tokens for o in t.concept.organs} or self.about
@@ -330,12 +332,21 @@ class Directions(Targets):
                 self.physiological,
             )
             return
+        beside = False
         if self.comparison is not None:
             kind, at = self.comparison
+            beside = self._target(at) in ("surround", "side")
             state = self._compared(kind, at, state, i)
             self.comparison = None
         if "cue" in self.nouns:
             self._conclude(state, i, negated, degree)
+            if beside and state is DECREASED and self.out.verdicts and self.out.verdicts[-1].residual:
+                last = self.out.verdicts[-1]
+                last.state, last.residual, last.spread = (
+                    DECREASED,
+                    False,
+                    False,
+                )  # 密度较前增高,放射性较邻近椎体稀疏
             return
         if "struct" in self.nouns:
             self.out.structural = True

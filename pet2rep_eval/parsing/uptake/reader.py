@@ -105,6 +105,26 @@ class Reader(Nouns):
             and not any(t.kind in ("SITE", "JOIN", "COMMA", "VERB") for t in between if t.kind != "SITE")
         )
 
+    def _is_defect(self, verdict: Verdict) -> bool:
+        """放射性缺损区(“冷结节”), 无摄取区(放射性缺损): the word for a defect says more."""
+        vague = self.tokens[verdict.last].kind == "HYPO" and self.tokens[verdict.last].concept.weak
+        if not (vague or (verdict.no_uptake and self.tokens[verdict.last].chinese)):
+            return False
+        for other in self.out.verdicts:
+            low, high = (
+                sorted((verdict.last, other.first))
+                if other.first > verdict.last
+                else (other.last, verdict.first)
+            )
+            between = self.tokens[low + 1 : high]
+            if (
+                other.state is ABSENT
+                and other is not verdict
+                and not any(t.kind in ("SITE", "JOIN") for t in between)
+            ):
+                return True
+        return False
+
     def _is_valued(self, verdict: Verdict) -> bool:
         """ "Uptake in the right testis amounted to SUVmax 7.9 and the left was without": it has its own value."""
         later = min([v.first for v in self.out.verdicts if v.first > verdict.last], default=self.size)
@@ -167,7 +187,9 @@ class Reader(Nouns):
                 self._emit(NORMAL, at, at, False, bare=True)
         if not self.out.verdicts and self._denied_on_pet():
             self._emit(NORMAL, 0, self.size - 1, False)
-        self.out.verdicts = [v for i, v in enumerate(self.out.verdicts) if not self._of_rim(i)]
+        self.out.verdicts = [
+            v for i, v in enumerate(self.out.verdicts) if not (self._of_rim(i) or self._is_defect(v))
+        ]
         verdicts = self.out.verdicts
         cold = self.valued and all(v.activity or v.state is ABSENT for v in verdicts)
         if any(not v.activity for v in verdicts) and not cold:

@@ -118,6 +118,8 @@ class Reader:
             self.sentence_from = clause.start
             if not clause.soft:
                 self.sentence_cue = bool(self.persisting)
+            if self.announced_inline and not clause.soft:
+                self.announced = []
             self.inherits_cue = False
             self.lesion_topic, self.largest, self.unplaced = [], None, None
             if not clause.soft:

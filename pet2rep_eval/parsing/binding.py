@@ -43,6 +43,9 @@ def bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention]
         excepted = (j for j in range(verdict.last + 1, later) if tokens[j].concept.exception)
         later = next(excepted, later)
     chinese = tokens[verdict.last].chinese
+    if not chinese and not verdict.negated:
+        # "a hypermetabolic mass of the breast with no evidence of axillary disease"
+        later = next((j for j in range(verdict.last + 1, later) if tokens[j].kind == "NEG"), later)
     parting = (
         -1 if chinese else _parting(read, verdict, verdicts[index + 1] if index + 1 < len(verdicts) else None)
     )
@@ -93,6 +96,10 @@ def bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention]
         if before and not chinese and any(t.kind == "NEG" for t in tokens[: before[0].first]):
             inner = before + inner  # "neither the valves nor the great vessels"
         return inner + (list(after) if joint == "list" else []), "inside"
+    if before and after and not chinese and joint == "in" and before[-1].organs:
+        verb = any(t.kind == "VERB" for t in tokens[before[-1].last + 1 : verdict.first])
+        if verb and all(m.regions for m in after):
+            return before, "direct"  # "the marrow demonstrates decreased activity in the pelvis"
     noun = tokens[verdict.last].kind in ("CUE", "HOT", "VOID", "HYPO")
     generic = before and before[-1].organs == ("bones",) and any(m.organs == ("spine",) for m in after)
     if (

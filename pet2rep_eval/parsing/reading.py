@@ -30,7 +30,9 @@ def _leads_on(tokens: Sequence[Token]) -> bool:
     less = (
         kinds == ["DOWN", "IN"] and tokens[lead + 1].text == "on"
     )  # "asymmetric uptake, decreased on the left"
-    return len(tokens) > 2 and not tokens[0].chinese and (kinds == ["UP", "IN"] or less)
+    names = [t.kind for t in tokens[lead + 2 :] if t.kind != "SIDE"][:1] == ["SITE"]
+    lower = kinds == ["DOWN", "IN"] and names  # "increased in the basal ganglia, decreased in the cortex"
+    return len(tokens) > 2 and not tokens[0].chinese and (kinds == ["UP", "IN"] or less or lower)
 
 
 _VERDICTS = frozenset({"HOT", "VOID", "HYPO", "COLD"})

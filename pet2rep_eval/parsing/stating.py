@@ -40,6 +40,10 @@ def stated(reader: Reader, read: ReadClause) -> bool:
         mentions, how = bound(read, verdict, all_verdicts.index(verdict))
         if _of_nodes(read, verdict) and mentions and not any(m.node for m in mentions):
             continue  # "… in the femoral head and no avid nodal disease"
+        if _of_others(read, verdict) and mentions and all(m.last < verdict.first for m in mentions):
+            elsewhere = Mention((), reader.region or ("whole_body",), None, -1, -1, 0, 0)
+            reader.state([elsewhere], verdict, read, "remainder")
+            continue  # "… in the sternum and no other abnormality"
         if not mentions and any(_excepts(read, verdict, m) for m in read.named):
             continue  # "no avid lesion other than the known mass in the left upper lobe"
         if not mentions:
@@ -54,6 +58,8 @@ def stated(reader: Reader, read: ReadClause) -> bool:
         mentions = with_regions(mentions, read)
         if how == "attributive" and _in_the_lesion(reader, read, verdict, mentions):
             mentions = [*(m for m in reader.topic if m.organs and not m.node), *mentions]
+        if how == "attributive" and _grows_into(reader, read, verdict, mentions):
+            mentions = [*reader.topic, *mentions]
         reader.state(mentions, verdict, read, "remainder" if read.rest else how)
         shared = mentions
         known = {id(m) for m in stated}
@@ -146,6 +152,31 @@ def _in_the_lesion(reader: Reader, read: ReadClause, verdict: Verdict, mentions:
         and between[:2] == ["IN", "LESION"]
         and "JOIN" in between
         and is_open([m for m in reader.topic if m.organs and not m.node])
+    )
+
+
+def _grows_into(reader: Reader, read: ReadClause, verdict: Verdict, mentions: list[Mention]) -> bool:
+    """ "The wall is thickened, with uptake extending into segment 4": what was spoken of has it too."""
+    between = read.clause.tokens[verdict.last + 1 : mentions[0].first]
+    return (
+        any(t.concept.into for t in between)
+        and not read.clause.first
+        and not read.clause.chinese
+        and not any(m.last < verdict.first for m in read.named)
+        and reader.sentence_topic
+        and is_open(reader.topic)
+    )
+
+
+def _of_others(read: ReadClause, verdict: Verdict) -> bool:
+    """ "No other" behind what has been named."""
+    tokens = read.clause.tokens[verdict.first : verdict.last + 1]
+    return (
+        verdict.negated
+        and not tokens[0].chinese
+        and [t.kind for t in tokens[:2]] == ["NEG", "REST"]
+        and verdict.first > 0
+        and read.clause.tokens[verdict.first - 1].kind == "JOIN"
     )
 
 

@@ -333,6 +333,12 @@ class Directions(Targets):
             )
             return
         beside = False
+        if token.kind == "COLD" and not token.chinese and self.open is not None and not self.open.used:
+            between = self.tokens[self.open.last + 1 : i]
+            if self.open.focal and any(t.kind == "JOIN" or t.concept.name == "verb.with" for t in between):
+                self._finish_open()  # "ring-shaped accumulation with a central defect"
+                self._emit(state, i, i, negated)
+                return
         if self.comparison is not None:
             kind, at = self.comparison
             beside = self._target(at) in ("surround", "side")

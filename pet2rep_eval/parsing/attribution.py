@@ -21,6 +21,7 @@ INCREASED, NORMAL = UptakeState.INCREASED, UptakeState.NORMAL
 
 _PARTS = frozenset({"PART", "SIDE"})
 _NAMED_CAUSE = frozenset({"BENIGN", "DEG", "JOIN"})
+_CHANGED = frozenset({"DOWN", "DEG", "CHANGE", "UP"})
 _MANY, _FEW = 40, 8
 """Bounds of what is looked back on, so that the work stays linear in the text."""
 
@@ -159,6 +160,8 @@ class Reader:
         self.groups = read.groups or self.groups
         if clause.colon and read.kinds <= _PARTS:
             self.form = self.after_heading = True  # "Inferior: absent" in a form of the heart
+        if clause.colon and not clause.chinese and read.named and not read.verdicts and "CUE" in read.kinds:
+            self.form = self.after_heading = True  # "Myocardial uptake: apex - absent"
         if clause.colon and read.lesion and not read.named:
             self.heading_lesion = True  # "Primary site: right tonsil, SUVmax 15.9"
         aside = "BENIGN" in read.kinds and any(t.concept.grave and t.paren for t in clause.tokens)
@@ -382,6 +385,13 @@ class Reader:
                     and rule == "carried"
                 ):
                     draft.state = None  # "faint activity, not increased"
+                if (
+                    draft is not None
+                    and draft.rule == "SUV only"
+                    and read.kinds <= _CHANGED
+                    and state is not NORMAL
+                ):
+                    continue  # "SUVmax 4.0, decreased": less than before
                 hot = draft is not None and draft.state is INCREASED and draft.sentence == self.sentence
                 if hot and state is NORMAL and tokens[verdict.last].kind == "FOCAL":
                     continue  # "diffusely increased uptake, no dominant focus"

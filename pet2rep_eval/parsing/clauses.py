@@ -57,6 +57,18 @@ def _titles(tokens: list[Token]) -> bool:
     )
 
 
+def _lists_parts(current: list[Token], tokens: list[Token], at: int) -> bool:
+    """ "Myocardial uptake: basal anterior - normal; apex - absent": the field names an organ, its parts follow."""
+    following = tokens[at + 1] if at + 1 < len(tokens) else None
+    return (
+        not any(t.chinese for t in current)
+        and names_only(current[:-1])
+        and following is not None
+        and following.kind == "SITE"
+        and any(set(t.concept.organs) & set(following.concept.organs) for t in current)
+    )
+
+
 _ENDING = frozenset("STOP COLON".split())
 
 
@@ -273,6 +285,7 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
                 and not (token.end in normalised.breaks or token.end in normalised.paragraphs)
                 and current
                 and current[-1].kind in ("CUE", "STRUCT")
+                and not (first and paragraph and _lists_parts(current, tokens, index))
                 and (token.paren or not first or len(current) > 1 or _asks(current[-1]) or not paragraph)
             ):
                 continue

@@ -138,6 +138,10 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
             groups, there = [*groups, Group([pleura], effusion, effusion)], there | {"SITE"}
     if groups and not _LOCATING.isdisjoint(there):
         mark_places(reader, groups, clause, kinds)
+    verdicts = list(reading.verdicts)
+    titled = clause.colon and clause.first and not clause.chinese and tokens[-1].kind == "CUE"
+    if titled and "SUV" not in there and all(v.activity for v in verdicts):
+        verdicts = []  # "Myocardial uptake:", the name of a field
     suv, sizes = measured(tokens) if "SUV" in there or "SIZE" in there else ((), [])
     named = (
         [m for g in groups for m in g.mentions if not m.place and (m.organs or m.regions)] if groups else []
@@ -199,7 +203,7 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
         finding="FINDING" in there,
         reference="REF" in there and not (named and "LESION" in there),
         named=named,
-        verdicts=list(reading.verdicts),
+        verdicts=verdicts,
         places=bool(groups)
         and not named
         and not (

@@ -222,6 +222,8 @@ class Modifiers(Comparisons):
             self.open.uneven = token.kind == "UNEVEN"
 
     def on_diffuse(self, i: int, token: Token) -> None:
+        if self.open is not None and not self.open.used and not token.chinese and i - self.degree_at <= 2:
+            self.open.degree = self.open.degree or self.degree  # "uptake is mild and diffuse"
         self.on_uneven(i, token)
 
     def on_sym(self, i: int, token: Token) -> None:

@@ -17,6 +17,8 @@ _AROUND = re.compile(r"(?:周围|旁)(?:软组织|肌肉)")
 def _locate_spread(groups: list[Group], tokens: Sequence[Token]) -> None:
     """Skin and peritoneum are everywhere: "plaques of the skin on the trunk" are not of the muscles."""
     spread = next((m for g in groups for m in g.mentions if m.organs in _EVERYWHERE), None)
+    if spread is None and tokens[0].chinese:
+        return
     if spread is None:
         _locate_fat([m for g in groups for m in g.mentions], tokens)
         return

@@ -144,8 +144,10 @@ def _split_last(clauses: list[Clause]) -> Iterator[Clause]:
 
 def _list_end(clause: Clause) -> int:
     """Index of the joining word behind the last member of a list, where something else is said after it; or 0."""
+    if clause.chinese or clause.first or clause.tokens[0].kind != "JOIN":
+        return 0
     kinds = [t.kind for t in clause.tokens]
-    if clause.chinese or clause.first or kinds[0] != "JOIN" or kinds.count("JOIN") < 2:
+    if kinds.count("JOIN") < 2:
         return 0
     at = kinds.index("JOIN", 1)
     behind = kinds[at + 1 : at + 4]
@@ -169,8 +171,8 @@ def merged(clauses: list[Clause]) -> list[Clause]:
     out: list[Clause] = []
     waiting: list[Clause] = []
     if False in [clause.chinese for clause in clauses]:
-        clauses = _denied_lists(clauses)
-    for clause in _split_last(clauses):
+        clauses = _denied_lists(list(_split_last(clauses)))
+    for clause in clauses:
         if clause.heading or (clause.chinese and clause.tokens[0].concept.exception and waiting):
             out.extend(waiting)
             waiting = []

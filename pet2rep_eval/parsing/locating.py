@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pet2rep_eval.parsing.joining import Clause
 from pet2rep_eval.parsing.mentions import Group
-from pet2rep_eval.parsing.specifying import is_part
+from pet2rep_eval.parsing.specifying import is_part, is_wide
 
 if TYPE_CHECKING:
     from pet2rep_eval.parsing.attribution import Reader
@@ -26,10 +26,11 @@ def mark_places(reader: Reader, groups: list[Group], clause: Clause, kinds: Sequ
     first, kinds_chinese = clause.first, clause.chinese
     everything = [m for g in groups for m in g.mentions]
     whole = [m for m in reader.topic[:_MANY] if m.keys and not m.heading]
+    wide = any(is_wide(m) for m in whole)
     bounded = _bounded(clause, involve) if involve is not None and whole else -1
     for mention in everything:
         at = mention.first
-        concrete = [m for m in whole if not is_part(mention, m)]
+        concrete = [m for m in whole if not is_part(mention, m)] if wide else whole
         if 0 <= bounded < at and involve is not None and mention.last < involve:
             mention.place = mention.aside = True  # 与十二指肠、肠系膜上静脉分界不清
             continue

@@ -50,8 +50,7 @@ def _numbered(tokens: Sequence[Token], bones: bool) -> list[Group]:
 def _fills_field(reader: Reader, clause: Clause) -> bool:
     """ "Perfusion of the septum: reduced": the name of the field speaks of uptake."""
     return (
-        reader.asked
-        and not clause.chinese
+        not clause.chinese
         and reader.sentence_cue
         and bool(reader.topic)
         and all(d.state is None for m in reader.topic for d in m.drafts.values())
@@ -92,7 +91,7 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
             and not any(d.state is NORMAL for d in reader.last),
             reader.sentence_cue,
             (reader.change or bool(reader.earlier)) and goes_on,
-            (reader.form or _fills_field(reader, clause))
+            (reader.form or (reader.asked and _fills_field(reader, clause)))
             and clause.section != "structure"
             and not (clause.soft and clause.trailing),
             reader.contrast and goes_on,
@@ -122,7 +121,7 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
             for mention in (m for g in groups for m in g.mentions if headed and numbered and m.first == 0):
                 mention.place = mention.aside = True  # "[Chest] uptake in a nodule in S6"
             groups += numbered
-    if any(t.concept.name == "bones.lesions" for t in tokens):
+    if groups and not clause.chinese and any(t.concept.name == "bones.lesions" for t in tokens):
         for mention in (m for g in groups for m in g.mentions if m.regions == ("pelvis",)):
             mention.organs, mention.regions = ("bones",), ()  # "sclerotic lesions in the pelvis"
     if not clause.chinese and reader.region_nodes and "NEG" in kinds and ("NODE" in there or not groups):

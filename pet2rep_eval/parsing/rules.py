@@ -15,7 +15,7 @@ from pet2rep_eval.parsing.drafts import ReadClause
 from pet2rep_eval.parsing.grammar import TERMS
 from pet2rep_eval.parsing.mentions import Mention
 from pet2rep_eval.parsing.physiology import called_physiological
-from pet2rep_eval.parsing.specifying import specified
+from pet2rep_eval.parsing.specifying import LEADS, specified
 from pet2rep_eval.parsing.stating import carried, is_open, stated
 from pet2rep_eval.parsing.uptake import Verdict
 from pet2rep_eval.parsing.valued import reference_value, suv_only
@@ -189,7 +189,7 @@ RULES: tuple[tuple[str, Rule, frozenset[str]], ...] = (
     ("cannot be judged", _uncertain, frozenset({"UNCERTAIN"})),
     ("seen earlier", _seen_earlier, frozenset({"PRIOR"})),
     ("stated", stated, _NAMES),
-    ("specified", specified, _NAMES),
+    ("specified", specified, LEADS),
     ("announced", _announced, _NAMES | {"VERB", "NEG"}),
     ("likewise", _likewise, frozenset({"NEG", "LIKEWISE"})),
     ("remainder", remainder, frozenset({"REST"})),

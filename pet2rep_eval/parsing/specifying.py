@@ -15,9 +15,16 @@ if TYPE_CHECKING:
     from pet2rep_eval.parsing.attribution import Reader
     from pet2rep_eval.parsing.drafts import Draft, ReadClause
 
-_LEADS = frozenset({"MAXIMAL", "LOCATED", "WITH_MOST", "INVOLVE", "NAMELY"})
+_BEGINNING = frozenset({"MAXIMAL", "LOCATED", "WITH_MOST", "INVOLVE", "NAMELY"})
+LEADS = _BEGINNING | {"MOST", "IN"}
+"""Kinds of which such a clause has one."""
 _HOLDS = {"bones": ("spine",)}
 """An organ whose findings can lie in another."""
+
+
+def is_wide(mention: Mention) -> bool:
+    """What it names can take in another organ."""
+    return not mention.organs or any(o in _HOLDS for o in mention.organs)
 
 
 def is_part(mention: Mention, whole: Mention) -> bool:
@@ -37,7 +44,7 @@ def specified(reader: Reader, read: ReadClause) -> bool:
         return False
     lead = next((t for t in read.clause.tokens if t.kind != "JOIN"), read.clause.tokens[0])
     last = read.clause.tokens[-1].kind
-    if lead.kind not in _LEADS and not lead.concept.specifies and last not in ("MOST", "MAXIMAL"):
+    if lead.kind not in _BEGINNING and not lead.concept.specifies and last not in ("MOST", "MAXIMAL"):
         return False
     mentions = read.named
     if any(g.node for g in reader.groups):

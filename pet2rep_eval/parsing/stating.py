@@ -56,9 +56,13 @@ def stated(reader: Reader, read: ReadClause) -> bool:
                 mentions = read.named
             how = "direct"
         mentions = with_regions(mentions, read)
-        if how == "attributive" and _in_the_lesion(reader, read, verdict, mentions):
+        if (
+            how == "attributive"
+            and not read.clause.chinese
+            and _in_the_lesion(reader, read, verdict, mentions)
+        ):
             mentions = [*(m for m in reader.topic if m.organs and not m.node), *mentions]
-        if how == "attributive" and _grows_into(reader, read, verdict, mentions):
+        if how == "attributive" and not read.clause.chinese and _grows_into(reader, read, verdict, mentions):
             mentions = [*reader.topic, *mentions]
         reader.state(mentions, verdict, read, "remainder" if read.rest else how)
         shared = mentions
@@ -170,10 +174,11 @@ def _grows_into(reader: Reader, read: ReadClause, verdict: Verdict, mentions: li
 
 def _of_others(read: ReadClause, verdict: Verdict) -> bool:
     """ "No other" behind what has been named."""
+    if not verdict.negated or read.clause.chinese:
+        return False
     tokens = read.clause.tokens[verdict.first : verdict.last + 1]
     return (
-        verdict.negated
-        and not tokens[0].chinese
+        not tokens[0].chinese
         and [t.kind for t in tokens[:2]] == ["NEG", "REST"]
         and verdict.first > 0
         and read.clause.tokens[verdict.first - 1].kind == "JOIN"
@@ -182,11 +187,12 @@ def _of_others(read: ReadClause, verdict: Verdict) -> bool:
 
 def _of_nodes(read: ReadClause, verdict: Verdict) -> bool:
     """The verdict ends in nodes that the clause gives no place."""
+    if not verdict.negated or read.clause.chinese:
+        return False
     tokens = read.clause.tokens
     at = verdict.last + 1
     return (
-        verdict.negated
-        and at < len(tokens)
+        at < len(tokens)
         and tokens[at].kind == "NODE"
         and not tokens[at].chinese
         and not any(m.first > at for m in read.named)

@@ -187,9 +187,10 @@ class Reader(Nouns):
                 self._emit(NORMAL, at, at, False, bare=True)
         if not self.out.verdicts and self._denied_on_pet():
             self._emit(NORMAL, 0, self.size - 1, False)
-        self.out.verdicts = [
-            v for i, v in enumerate(self.out.verdicts) if not (self._of_rim(i) or self._is_defect(v))
-        ]
+        if len(self.out.verdicts) > 1:
+            self.out.verdicts = [
+                v for i, v in enumerate(self.out.verdicts) if not (self._of_rim(i) or self._is_defect(v))
+            ]
         verdicts = self.out.verdicts
         cold = self.valued and all(v.activity or v.state is ABSENT for v in verdicts)
         if any(not v.activity for v in verdicts) and not cold:

@@ -147,8 +147,8 @@ class Stretch:
         elif opened.physiological:
             self._emit(NORMAL, first, last, False)
         elif (
-            (opened.spread or self._is_low(opened))
-            and opened.degree == "mild"
+            opened.degree == "mild"
+            and (opened.spread or self._is_low(opened))
             and not (opened.uneven or opened.focal or opened.abnormal or self._is_diffuse(opened))
         ):
             verdict = self._emit(INCREASED, first, last, False, degree=opened.degree)

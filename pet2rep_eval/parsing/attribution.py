@@ -184,6 +184,8 @@ class Reader:
         self.inherits_cue = read.reading.cue_at_end
         self.sentence_cue = self.sentence_cue or read.reading.cue or "SUV" in read.kinds
         self.change = self.change or read.reading.change
+        if "SUV" in read.kinds and "PRESENT" in read.kinds and clause.chinese:
+            self.change = False  # 较前减低,现SUVmax 3.2: the comparison is done
         self.contrast = self.contrast or read.reading.contrast
 
     def _recall_disease(self, read: ReadClause) -> None:

@@ -162,7 +162,8 @@ def carry(reader: Reader, read: ReadClause) -> bool:
         for verdict in verdicts:
             if read.clause.tokens[verdict.first].concept.overrides and not read.clause.first:
                 for draft in (d for m in mentions for d in m.drafts.values()):
-                    if draft.state is INCREASED and draft.sentence == reader.sentence:
+                    changed = draft.state in (INCREASED, UptakeState.DECREASED)
+                    if changed and draft.sentence == reader.sentence:
                         draft.state, draft.degree = NORMAL, None
             if verdict.activity and vague and not reader.form:
                 continue

@@ -173,6 +173,8 @@ def merged(clauses: list[Clause]) -> list[Clause]:
     if False in [clause.chinese for clause in clauses]:
         clauses = _denied_lists(list(_split_last(clauses)))
     for clause in clauses:
+        if len(clause.tokens) == 1 and clause.tokens[0].kind == "JOIN" and not clause.first and out:
+            continue  # "… and, to a lesser extent, of the spleen"
         if clause.heading or (clause.chinese and clause.tokens[0].concept.exception and waiting):
             out.extend(waiting)
             waiting = []
@@ -483,6 +485,8 @@ def _goes_on(clause: Clause) -> bool:
     kinds = [t.kind for t in clause.tokens if not (t.paren and t.kind in _VALUES)]
     if "IN" in kinds[:2]:
         kinds = [k for k in kinds if k != "FINDING"]  # "and in the thickened pituitary stalk"
+    if clause.tokens[0].text == "nor" and kinds[1:2] == ["IN"]:
+        kinds = kinds[1:]  # "no accumulation in the lungs, nor in the hilar nodes"
     lead = next((k for k in kinds if k not in ("JOIN", "SIDE", "IN")), "")
     return (
         lead in ("SITE", "REGION", "HILUM")

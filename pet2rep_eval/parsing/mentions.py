@@ -249,6 +249,8 @@ class _GroupReader:
     def _only_locates(self, i: int) -> bool:
         """腹部肠管: the region only says where the organ lies."""
         following = self._following(i)
+        if following and self.tokens[i + 1].paren and not self.tokens[i].paren:
+            return False  # "both sides of the neck (levels II-V)"
         return following == "SITE" or (
             following == "SIDE" and i + 2 < self.chunk.end and self.tokens[i + 2].kind == "SITE"
         )

@@ -73,7 +73,7 @@ def figures(normalised: Normalised) -> Iterator[tuple[int, int, str]]:
     lines = sorted({0, *normalised.breaks, *normalised.paragraphs, len(text)})
     scales: list[str] = []
     for start, end in itertools.pairwise(lines):
-        line = text[start:end]
+        line = text[start:end].replace("\t", " ")
         head = _HEAD.fullmatch(line.strip(" .:\n"))
         if head:
             scales = _scales(line)

@@ -38,6 +38,9 @@ class Directions(Targets):
             self.open = Open(at, i, None, None, negated, False, self.physiological, False, used=True)
             self._reset_modifiers()
             return
+        opened = self.open
+        if opened is not None and opened.negated and token.paren and not self.tokens[opened.last].paren:
+            self._close_stretch(i)  # 无摄取区(放射性缺损)
         if (
             self.open is not None
             and i - self.open.last <= 2 + (self.tokens[i - 1].text == "of")

@@ -423,6 +423,8 @@ class Directions(Targets):
             last.degree = last.degree or degree
             if not last.negated and state in (DECREASED, ABSENT) and self.tokens[opened.last].kind == "HOT":
                 last.state = INCREASED if self.change else state
+            elif state is ABSENT and self.tokens[last.first].kind == "HYPO" and self.tokens[i].chinese:
+                last.state = ABSENT  # “冷结节”样放射性缺损
             elif state is NORMAL and self._states(opened.last, i) and self.tokens[i].chinese:
                 last.state, last.degree = NORMAL, None  # 浓聚如常
         else:

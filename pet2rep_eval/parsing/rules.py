@@ -76,6 +76,11 @@ def _announced(reader: Reader, read: ReadClause) -> bool:
 
 def _likewise(reader: Reader, read: ReadClause) -> bool:
     """ "as do the spleen and pancreas": what was just said holds here too; "the left is not": it does not."""
+    if reader.earlier and [t.kind for t in read.clause.tokens] == ["PRESENT", "NEG"]:
+        for draft, _, span in reader.earlier:  # 原纵隔淋巴结代谢增高,本次未见
+            draft.state, draft.uptake, draft.rule = NORMAL, span, "likewise"
+        reader.earlier = []
+        return True
     if read.verdicts or not reader.last or read.suv or read.kinds.isdisjoint(("NEG", "LIKEWISE")):
         return False
     kinds = [t.kind for t in read.clause.tokens]

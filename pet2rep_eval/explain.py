@@ -32,6 +32,7 @@ RULES = {
     "announced": "the sentence opened with the finding, and a list of places follows",
     "compound": "of a compound, the word that stands last is meant",
     "located": "the uptake is said first, then where it lies",
+    "specified": "the finding is somewhere, in the bones or all over the body, and the clause says where",
     "carried": "the clause names no organ; it speaks of the one before it",
     "remainder": "the rest of the same organ or region",
     "SUV only": "a lesion with a quoted SUV and no word for its uptake: increased from 2.0 up",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -170,3 +171,27 @@ def test_thousands_of_reports_leave_nothing_behind() -> None:
     read(3_000, 6_000)
     gc.collect()
     assert system.getallocatedblocks() - before < 3_000
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_garbage_collector_is_left_as_it_was(enabled: bool) -> None:
+    try:
+        (gc.enable if enabled else gc.disable)()
+        parse_report("肝脏FDG摄取增高。")
+        assert gc.isenabled() is enabled
+    finally:
+        gc.enable()
+
+
+def test_reading_makes_no_cycles() -> None:
+    parse_report("肝脏FDG摄取增高。The spleen is hypermetabolic.")
+    gc.collect()
+    try:
+        gc.disable()
+        for i in range(50):
+            parse_report(
+                f"肝S{i % 8 + 1}结节，SUVmax {i}.1。Left lung nodule {i} mm, avid, mostly in the upper lobe."
+            )
+        assert gc.collect() < 50
+    finally:
+        gc.enable()

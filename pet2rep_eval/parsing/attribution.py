@@ -15,6 +15,7 @@ from pet2rep_eval.parsing.joining import Clause
 from pet2rep_eval.parsing.measuring import is_quoted
 from pet2rep_eval.parsing.mentions import Group, Mention
 from pet2rep_eval.parsing.uptake import Verdict
+from pet2rep_eval.parsing.weighing import adds, common_sides, denies_more, extend, fades, only_on_ct
 from pet2rep_eval.records import UptakeState
 
 INCREASED, NORMAL = UptakeState.INCREASED, UptakeState.NORMAL
@@ -216,7 +217,7 @@ class Reader:
     # --- topic
 
     def set_topic(self, mentions: list[Mention], read: ReadClause) -> None:
-        if self.topic and _only_on_ct(mentions):
+        if self.topic and only_on_ct(mentions):
             return  # what only the CT can judge is never what uptake is said of
         self.topic = mentions
         if len(self.spoken) < _MANY:
@@ -332,7 +333,7 @@ class Reader:
                     and read.kinds.isdisjoint(("CUE", "HOT", "HYPO", "VOID"))
                 ):
                     continue
-                if state is UptakeState.DECREASED and _fades(read, verdict, mention):
+                if state is UptakeState.DECREASED and fades(read, verdict, mention):
                     state = INCREASED  # nodes are never colder than what they lie in: less than before
                 if verdict.bare and (
                     read.clause.section == "structure"
@@ -382,7 +383,7 @@ class Reader:
                     draft.state = None  # "SUVmax 2.4, DS 3": words beat the number
                 if (
                     draft is not None
-                    and _denies_more(verdict, tokens[verdict.last].kind, draft)
+                    and denies_more(verdict, tokens[verdict.last].kind, draft)
                     and draft.sentence == self.sentence
                     and rule == "carried"
                 ):
@@ -410,7 +411,7 @@ class Reader:
                     and (
                         (
                             draft.spread
-                            and not _adds(read)
+                            and not adds(read)
                             and not (
                                 draft.state is NORMAL
                                 and state is UptakeState.ABSENT
@@ -504,66 +505,3 @@ REGION_NODES = {
     "head_neck": ("cervical_lymph_nodes",), "chest": ("mediastinal_hilar_lymph_nodes",),
     "abdomen": ("abdominal_lymph_nodes",), "pelvis": ("pelvic_lymph_nodes",),
 }  # fmt: skip
-
-
-def _only_on_ct(mentions: Sequence[Mention]) -> bool:
-    sites = load_lexicon().sites
-    for mention in mentions:
-        for organ in mention.organs:
-            if not sites[organ].ct_only:
-                return False
-        if not mention.organs:
-            return False
-    return bool(mentions)
-
-
-def _fades(read: ReadClause, verdict: Verdict, mention: Mention) -> bool:
-    """原颈部肿大淋巴结缩小,浓聚程度减淡: nodes have no uptake of their own that could be low."""
-    sites = load_lexicon().sites
-    return (
-        (mention.node or (bool(mention.organs) and all(sites[o].station for o in mention.organs)))
-        and read.clause.tokens[verdict.last].kind in ("DOWN", "CUE")
-        and any(t.kind == "DOWN" for t in read.clause.tokens[verdict.first : verdict.last + 1])
-        and read.kinds.isdisjoint(("BELOW", "AGAINST", "CENTER", "SURROUND"))
-    )
-
-
-def _adds(read: ReadClause) -> bool:
-    """分布均匀，仅S6血管瘤处稀疏: the exception, or a lesion of its own, leaves standing what was said of the rest."""
-    head = read.clause.tokens[0]
-    only = head.kind == "BUT" and head.text[0] in "仅唯惟只除"
-    segment = any(t.kind == "PART" and not t.chinese for t in read.clause.tokens)  # S7低密度影摄取缺失
-    return head.chinese and (only or (read.lesion and segment))
-
-
-def _denies_more(verdict: Verdict, kind: str, draft: Draft) -> bool:
-    """ "Faint activity, not increased"; 摄取呈条索状，未见局灶性增高: that only said how it looks."""
-    if draft.state is not INCREASED or verdict.state is not NORMAL:
-        return False
-    if draft.shape:
-        return kind in ("UP", "HOT")
-    return draft.degree == "mild" and verdict.negated and kind == "UP"
-
-
-def common_sides(mentions: Sequence[Mention]) -> dict[str, str | None]:
-    """The side of organs that a list names more than once: 双侧腮腺、颌下腺 is bilateral, 右侧肩胛下肌、双侧竖脊肌 has
-    none of its own. Left and right stay apart, and are not in the result."""
-    sides: dict[str, set[str | None]] = {}
-    for mention in mentions:
-        for key in mention.keys:
-            sides.setdefault(key, set()).add(mention.side)
-    common: dict[str, str | None] = {}
-    for key, found in sides.items():
-        named = found - {None}
-        if len(named) == 1:
-            common[key] = next(iter(named))
-        elif named and named != {"left", "right"}:
-            common[key] = None
-    return common
-
-
-def extend(draft: Draft, clause: Clause) -> None:
-    if draft.ct is None:
-        draft.ct = (clause.start, clause.end)
-    elif clause.start >= draft.ct[1] and clause.start - draft.ct[1] < 40:
-        draft.ct = (draft.ct[0], clause.end)

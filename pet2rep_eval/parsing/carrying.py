@@ -7,7 +7,8 @@ from pet2rep_eval.parsing.attribution import Reader
 from pet2rep_eval.parsing.binding import current
 from pet2rep_eval.parsing.drafts import ReadClause
 from pet2rep_eval.parsing.mentions import Mention
-from pet2rep_eval.parsing.stating import by_value, carried, cold_core, is_open
+from pet2rep_eval.parsing.stating import by_value, carried, cold_core
+from pet2rep_eval.parsing.subjects import is_open
 from pet2rep_eval.records import UptakeState
 
 INCREASED, NORMAL = UptakeState.INCREASED, UptakeState.NORMAL

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
-from pet2rep_eval.parsing.attribution import Reader, extend
+from pet2rep_eval.parsing.attribution import Reader
 from pet2rep_eval.parsing.binding import with_regions
 from pet2rep_eval.parsing.carrying import carry, remainder
 from pet2rep_eval.parsing.drafts import ReadClause
@@ -16,9 +16,11 @@ from pet2rep_eval.parsing.grammar import TERMS
 from pet2rep_eval.parsing.mentions import Mention
 from pet2rep_eval.parsing.physiology import called_physiological
 from pet2rep_eval.parsing.specifying import LEADS, specified
-from pet2rep_eval.parsing.stating import carried, is_open, stated
+from pet2rep_eval.parsing.stating import carried, stated
+from pet2rep_eval.parsing.subjects import is_open
 from pet2rep_eval.parsing.uptake import Verdict
 from pet2rep_eval.parsing.valued import reference_value, suv_only
+from pet2rep_eval.parsing.weighing import extend
 from pet2rep_eval.records import UptakeState
 
 NORMAL = UptakeState.NORMAL

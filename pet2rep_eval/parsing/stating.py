@@ -5,13 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pet2rep_eval.lexicon import load_lexicon
-from pet2rep_eval.parsing.attribution import Reader, extend
+from pet2rep_eval.parsing.attribution import Reader
 from pet2rep_eval.parsing.binding import bound, current, next_name, with_regions
 from pet2rep_eval.parsing.drafts import ReadClause
-from pet2rep_eval.parsing.grammar import ELEMENTS
 from pet2rep_eval.parsing.measuring import SUV_THRESHOLD
 from pet2rep_eval.parsing.mentions import Mention
+from pet2rep_eval.parsing.subjects import (
+    excepts,
+    grows_into,
+    in_the_lesion,
+    joins_subject,
+    of_nodes,
+    of_others,
+)
 from pet2rep_eval.parsing.uptake import Verdict
+from pet2rep_eval.parsing.weighing import extend
 from pet2rep_eval.records import UptakeState
 
 _SOLID = ("liver", "spleen")
@@ -30,7 +38,7 @@ def stated(reader: Reader, read: ReadClause) -> bool:
         read.verdicts = []  # "as is the endometrial uptake"
     if not read.named or not read.verdicts:
         return False
-    if _joins_subject(reader, read):
+    if joins_subject(reader, read):
         read.named = [*(replace(m, first=0, last=0) for m in reader.topic), *read.named]
     verdicts = current(read.verdicts, read)
     stated: list[Mention] = []
@@ -38,13 +46,13 @@ def stated(reader: Reader, read: ReadClause) -> bool:
     all_verdicts = read.verdicts
     for verdict in verdicts:
         mentions, how = bound(read, verdict, all_verdicts.index(verdict))
-        if _of_nodes(read, verdict) and mentions and not any(m.node for m in mentions):
+        if of_nodes(read, verdict) and mentions and not any(m.node for m in mentions):
             continue  # "… in the femoral head and no avid nodal disease"
-        if _of_others(read, verdict) and mentions and all(m.last < verdict.first for m in mentions):
+        if of_others(read, verdict) and mentions and all(m.last < verdict.first for m in mentions):
             elsewhere = Mention((), reader.region or ("whole_body",), None, -1, -1, 0, 0)
             reader.state([elsewhere], verdict, read, "remainder")
             continue  # "… in the sternum and no other abnormality"
-        if not mentions and any(_excepts(read, verdict, m) for m in read.named):
+        if not mentions and any(excepts(read, verdict, m) for m in read.named):
             continue  # "no avid lesion other than the known mass in the left upper lobe"
         if not mentions:
             ahead = [m for m in read.named if m.first > verdict.last] if read.clause.first else []
@@ -59,10 +67,10 @@ def stated(reader: Reader, read: ReadClause) -> bool:
         if (
             how == "attributive"
             and not read.clause.chinese
-            and _in_the_lesion(reader, read, verdict, mentions)
+            and in_the_lesion(reader, read, verdict, mentions)
         ):
             mentions = [*(m for m in reader.topic if m.organs and not m.node), *mentions]
-        if how == "attributive" and not read.clause.chinese and _grows_into(reader, read, verdict, mentions):
+        if how == "attributive" and not read.clause.chinese and grows_into(reader, read, verdict, mentions):
             mentions = [*reader.topic, *mentions]
         reader.state(mentions, verdict, read, "remainder" if read.rest else how)
         shared = mentions
@@ -70,7 +78,7 @@ def stated(reader: Reader, read: ReadClause) -> bool:
         stated += [m for m in mentions if id(m) not in known]
     known = {id(m) for m in stated}
     left = [m for m in read.named if not m.place and id(m) not in known]
-    excepted = [m for m in left if _excepts(read, verdicts[-1], m)] if left else []
+    excepted = [m for m in left if excepts(read, verdicts[-1], m)] if left else []
     drafts = [reader.draft(m, key, read) for m in excepted for key in m.keys]
     if len(left) > len(excepted):
         drafts += reader.describe([m for m in left if all(m is not e for e in excepted)], read)
@@ -125,85 +133,6 @@ def cold_core(read: ReadClause, verdicts: list[Verdict]) -> bool:
         any(t.kind == "SUV" for t in read.clause.tokens[: verdicts[0].first])
         and max(v.value for v in read.suv) >= SUV_THRESHOLD
     )
-
-
-def _joins_subject(reader: Reader, read: ReadClause) -> bool:
-    """ "The spleen, 14 cm in length, and the liver were …": the subject of the verb began in a clause before."""
-    tokens = read.clause.tokens
-    if read.clause.first or read.clause.chinese or not is_open(reader.topic):
-        return False
-    if any(t.kind == "VERB" and t.concept.every for t in tokens[: read.verdicts[0].first]):
-        return True  # "metastases in the small bowel, the gallbladder and the spleen, each showing …"
-    if tokens[0].kind != "JOIN":
-        return False
-    verb = next((i for i, t in enumerate(tokens) if t.kind == "VERB"), -1)
-    return (
-        verb > 0
-        and not reader.topic_lesion
-        and all(m.organs for m in reader.topic)
-        and all(t.kind in ELEMENTS or t.kind == "JOIN" for t in tokens[:verb])
-        and read.verdicts[0].last > verb
-    )
-
-
-def _in_the_lesion(reader: Reader, read: ReadClause, verdict: Verdict, mentions: list[Mention]) -> bool:
-    """ "A mass in the upper lobe. PET showed uptake in the mass (SUVmax 14.2) and in the subcarinal nodes"."""
-    tokens = read.clause.tokens
-    between = [t.kind for t in tokens[verdict.last + 1 : mentions[0].first]]
-    return (
-        not read.clause.chinese
-        and reader.topic_lesion
-        and between[:2] == ["IN", "LESION"]
-        and "JOIN" in between
-        and is_open([m for m in reader.topic if m.organs and not m.node])
-    )
-
-
-def _grows_into(reader: Reader, read: ReadClause, verdict: Verdict, mentions: list[Mention]) -> bool:
-    """ "The wall is thickened, with uptake extending into segment 4": what was spoken of has it too."""
-    between = read.clause.tokens[verdict.last + 1 : mentions[0].first]
-    return (
-        any(t.concept.into for t in between)
-        and not read.clause.first
-        and not read.clause.chinese
-        and not any(m.last < verdict.first for m in read.named)
-        and reader.sentence_topic
-        and is_open(reader.topic)
-    )
-
-
-def _of_others(read: ReadClause, verdict: Verdict) -> bool:
-    """ "No other" behind what has been named."""
-    if not verdict.negated or read.clause.chinese:
-        return False
-    tokens = read.clause.tokens[verdict.first : verdict.last + 1]
-    return (
-        not tokens[0].chinese
-        and [t.kind for t in tokens[:2]] == ["NEG", "REST"]
-        and verdict.first > 0
-        and read.clause.tokens[verdict.first - 1].kind == "JOIN"
-    )
-
-
-def _of_nodes(read: ReadClause, verdict: Verdict) -> bool:
-    """The verdict ends in nodes that the clause gives no place."""
-    if not verdict.negated or read.clause.chinese:
-        return False
-    tokens = read.clause.tokens
-    at = verdict.last + 1
-    return (
-        at < len(tokens)
-        and tokens[at].kind == "NODE"
-        and not tokens[at].chinese
-        and not any(m.first > at for m in read.named)
-        and any(g.node and not g.mentions and g.first <= at <= g.last for g in read.groups)
-    )
-
-
-def _excepts(read: ReadClause, verdict: Verdict, mention: Mention) -> bool:
-    """The mention is left out of what the verdict denies."""
-    between = read.clause.tokens[verdict.last + 1 : mention.first]
-    return verdict.negated and not mention.place and any(t.concept.exception for t in between)
 
 
 def _new_topic(reader: Reader, read: ReadClause, mentions: list[Mention]) -> list[Mention]:
@@ -286,9 +215,3 @@ def by_value(reader: Reader, read: ReadClause, lesion: bool) -> None:
                 draft.rule, draft.sentence = "SUV only", reader.sentence
                 suv_tokens = [t for t in read.clause.tokens if t.kind == "SUV"]
                 draft.uptake = (suv_tokens[0].start, suv_tokens[-1].end)
-
-
-def is_open(topic: list[Mention]) -> bool:
-    """The topic is described and still waits for its uptake."""
-    drafts = [d for m in topic for d in m.drafts.values()]
-    return bool(drafts) and all(d.state is None for d in drafts)

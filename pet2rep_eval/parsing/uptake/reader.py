@@ -102,7 +102,7 @@ class Reader(Nouns):
             before.state is ABSENT
             and self.tokens[verdict.first].kind == "NEG"
             and any(t.kind in ("FOCAL", "PART") for t in self.tokens[verdict.first : verdict.last])
-            and not any(t.kind in ("SITE", "JOIN", "COMMA", "VERB") for t in between if t.kind != "SITE")
+            and not any(t.kind in ("JOIN", "COMMA", "VERB") for t in between)
         )
 
     def _is_defect(self, verdict: Verdict) -> bool:
@@ -110,20 +110,13 @@ class Reader(Nouns):
         vague = self.tokens[verdict.last].kind == "HYPO" and self.tokens[verdict.last].concept.weak
         if not (vague or (verdict.no_uptake and self.tokens[verdict.last].chinese)):
             return False
-        for other in self.out.verdicts:
-            low, high = (
-                sorted((verdict.last, other.first))
-                if other.first > verdict.last
-                else (other.last, verdict.first)
-            )
-            between = self.tokens[low + 1 : high]
-            if (
-                other.state is ABSENT
-                and other is not verdict
-                and not any(t.kind in ("SITE", "JOIN") for t in between)
-            ):
-                return True
-        return False
+        defects = [v for v in self.out.verdicts if v.state is ABSENT and v is not verdict]
+        return any(not self._parted(verdict, other) for other in defects)
+
+    def _parted(self, one: Verdict, other: Verdict) -> bool:
+        """A name or a joining word stands between the two."""
+        early, late = (one, other) if one.last < other.first else (other, one)
+        return any(t.kind in ("SITE", "JOIN") for t in self.tokens[early.last + 1 : late.first])
 
     def _is_valued(self, verdict: Verdict) -> bool:
         """ "Uptake in the right testis amounted to SUVmax 7.9 and the left was without": it has its own value."""

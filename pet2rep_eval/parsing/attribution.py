@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 
 from pet2rep_eval.lexicon import load_lexicon
 from pet2rep_eval.parsing.drafts import Draft, ReadClause
-from pet2rep_eval.parsing.joining import Clause
 from pet2rep_eval.parsing.measuring import is_quoted
 from pet2rep_eval.parsing.mentions import Group, Mention
+from pet2rep_eval.parsing.units import Clause
 from pet2rep_eval.parsing.uptake import Verdict
 from pet2rep_eval.parsing.weighing import adds, common_sides, denies_more, extend, fades, only_on_ct
 from pet2rep_eval.records import UptakeState

@@ -8,9 +8,10 @@ import re
 from pet2rep_eval.lexicon import load_lexicon
 from pet2rep_eval.parsing.grammar import ELEMENTS, TERMS
 from pet2rep_eval.parsing.headings import READ, Heading
-from pet2rep_eval.parsing.joining import Clause, is_chinese, merged, names_only
+from pet2rep_eval.parsing.joining import merged
 from pet2rep_eval.parsing.normalise import Normalised
 from pet2rep_eval.parsing.tokens import Token, comma_between
+from pet2rep_eval.parsing.units import Clause, is_chinese, names_only
 
 _ROMAN = re.compile(r"[ivx]{1,4}[ab]?")
 _FIELD_MARK = re.compile(r":|--| - |[。,;.]")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pet2rep_eval.parsing.joining import Clause
 from pet2rep_eval.parsing.mentions import Group, Mention
+from pet2rep_eval.parsing.units import Clause
 from pet2rep_eval.parsing.uptake import Reading, Verdict
 from pet2rep_eval.records import Suv, UptakeState
 

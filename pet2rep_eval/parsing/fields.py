@@ -6,8 +6,8 @@ from pet2rep_eval.lexicon import load_lexicon
 from pet2rep_eval.parsing.attribution import REGION_NODES, Reader
 from pet2rep_eval.parsing.grammar import ELEMENTS, chunks
 from pet2rep_eval.parsing.grouping import finish_groups
-from pet2rep_eval.parsing.joining import Clause
 from pet2rep_eval.parsing.mentions import Mention, read_group
+from pet2rep_eval.parsing.units import Clause
 
 _SPREAD = frozenset({"skin", "muscles_soft_tissue.brown_fat"})
 """What is found all over the body: below its name others only say where."""

@@ -3,61 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
+from pet2rep_eval.parsing.adjectives import ADJECTIVES, only_adjectives
 from pet2rep_eval.parsing.grammar import ELEMENTS
-from pet2rep_eval.parsing.tokens import SEEN, Token, comma_between
-
-
-@dataclass(slots=True)
-class Clause:
-    """Tokens between two commas, or a heading with its colon."""
-
-    tokens: list[Token]
-    section: str
-    first: bool
-    """It begins a sentence."""
-    paragraph: bool
-    """It begins a line or paragraph."""
-    heading: bool = False
-    chinese: bool = True
-    stop: int = -1
-    """Where the comma or full stop that ends it stands, in the normalised text."""
-    continued: bool = field(default=False)
-    """The sentence goes on after it."""
-
-    colon: bool = False
-    """A colon stands behind it."""
-    soft: bool = False
-    """Only a semicolon stands before it."""
-    asks: bool = False
-    """A question mark stands behind it."""
-    announces: bool = False
-    """A colon stands behind what it says first: what a semicolon parts may be of the same list."""
-    trailing: bool = False
-    """Words that the lexicon does not know stand between its last token and its end."""
-
-    @property
-    def start(self) -> int:
-        return self.tokens[0].start
-
-    @property
-    def end(self) -> int:
-        return self.tokens[-1].end
-
-
-def is_chinese(tokens: list[Token]) -> bool:
-    return sum([t.chinese for t in tokens]) * 2 >= len(tokens)
-
-
-def names_only(tokens: list[Token]) -> bool:
-    """A clause that only names places: a heading before its colon, or a member of a list."""
-    return (
-        any(t.kind in ("SITE", "REGION", "HILUM", "NODE") for t in tokens)
-        and all(t.kind in ELEMENTS or t.kind in ("JOIN", "OF", "REST", "CUE", "COMMA") for t in tokens)
-        and not any(t.kind == "CUE" and not t.concept.tracer for t in tokens)
-    )
-
+from pet2rep_eval.parsing.tokens import SEEN, comma_between
+from pet2rep_eval.parsing.units import Clause, is_chinese, says, says_so
 
 _VALUES = frozenset({"SUV", "SIZE", "COMMA"})
 """What can stand in parentheses behind a member of a list."""
@@ -92,25 +43,6 @@ def _bare(clause: Clause) -> bool:
 
 
 _SAYS = frozenset("CUE HOT HYPO VOID EVEN COLD UP DOWN PHYS ABN NEG URINE RESOLVED VERDICT".split())
-
-
-def _says_so(token: Token) -> bool:
-    return token.kind in (
-        "HOT",
-        "HYPO",
-        "VOID",
-        "EVEN",
-        "COLD",
-        "UP",
-        "DOWN",
-        "PHYS",
-        "URINE",
-        "VERDICT",
-    ) or (token.kind == "CUE" and not token.concept.weak)
-
-
-def _says(clause: Clause) -> bool:
-    return any(_says_so(t) for t in clause.tokens)
 
 
 def _open_list(clause: Clause) -> bool:
@@ -217,16 +149,14 @@ def merged(clauses: list[Clause]) -> list[Clause]:
             for extra in [*waiting, clause]:
                 _append(out[-1], extra)
             waiting = []
-        elif (
-            out and not waiting and not clause.chinese and any(rule(out[-1], clause) for rule in _ADJECTIVES)
-        ):
+        elif out and not waiting and not clause.chinese and any(rule(out[-1], clause) for rule in ADJECTIVES):
             _append(out[-1], clause)
         elif not waiting and not clause.chinese and (anchor := _continued(clause, out)) is not None:
             _append(anchor, clause)
         elif (
             not clause.chinese
             and (clause.first or waiting)
-            and (_adjectives(clause) or (not waiting and _participle(clause)))
+            and (only_adjectives(clause) or (not waiting and _participle(clause)))
         ):
             waiting.append(clause)
         elif waiting and _is_adverbial(waiting, clause):
@@ -253,115 +183,6 @@ def merged(clauses: list[Clause]) -> list[Clause]:
         clause.continued = i + 1 < len(out)
     return out
 
-
-def _adjectives(clause: Clause) -> bool:
-    """Only adjectives: "hypermetabolic, partially calcified, right hilar nodes" is one phrase."""
-    return (
-        not clause.trailing
-        and clause.tokens[0].kind in ("HOT", "VOID", "HYPO", "DEG", "FOCAL", "CENTER")
-        and all(
-            t.kind in ("HOT", "FINDING", "DEG", "HYPO", "VOID", "UNEVEN", "DIFFUSE", "FOCAL", "CENTER")
-            for t in clause.tokens
-        )
-        and any(t.kind in ("HOT", "VOID", "HYPO") for t in clause.tokens)
-        and not any(t.concept.noun for t in clause.tokens)
-    )
-
-
-def _cold_after(head: Clause, clause: Clause) -> bool:
-    """ "a nonavid, photopenic core": two adjectives of one noun."""
-    kinds = [t.kind for t in clause.tokens]
-    return (
-        not clause.chinese
-        and not clause.heading
-        and not head.heading
-        and not head.trailing
-        and head.tokens[-1].kind in ("EVEN", "VERDICT")
-        and kinds[0] == "VOID"
-        and len(kinds) > 1
-        and kinds[1] in ("CENTER", "PART", "LESION", "SITE")
-    )
-
-
-def _describes(head: Clause, clause: Clause) -> bool:
-    """ "Multiple lytic lesions, hypermetabolic, in the sacrum": the adjective behind a finding without a place yet."""
-    return (
-        not clause.chinese
-        and not clause.heading
-        and not clause.trailing
-        and not head.heading
-        and head.first
-        and head.tokens[-1].kind in ("LESION", "NODE")
-        and not any(t.kind in ("SITE", "REGION", "HILUM", "REST", "NEG", "VERB") for t in head.tokens)
-        and all(t.kind in ("HOT", "DEG", "UNEVEN", "DIFFUSE", "FINDING") for t in clause.tokens)
-        and any(t.kind == "HOT" and not t.concept.noun for t in clause.tokens)
-    )
-
-
-_ATTRIBUTES = frozenset("DEG UP FOCAL DIFFUSE UNEVEN SYM EVEN ABN PHYS".split())
-
-
-def _adjective_after(head: Clause, clause: Clause) -> bool:
-    """ "There is faint, diffuse uptake": two adjectives of one word for uptake."""
-    defect = any(t.kind == "CUE" for t in head.tokens) and any(t.kind == "COLD" for t in clause.tokens)
-    if clause.chinese or clause.heading or head.heading or (head.trailing and not defect):
-        return False
-    end = len(head.tokens)
-    while end and head.tokens[end - 1].kind in ("DEG", "UP", "FOCAL", "DIFFUSE", "UNEVEN", "SYM"):
-        end -= 1
-    copula = head.tokens[end - 1] if end and head.tokens[end - 1].concept.copula else None
-    if end == len(head.tokens) or (copula is not None and not copula.text.startswith("there")):
-        return False
-    named = [t.kind for t in clause.tokens if t.kind not in _ATTRIBUTES]
-    following = next((k for k in named if k not in ("SIDE", "SITE")), "")
-    return clause.tokens[0].kind in _ATTRIBUTES and (
-        following in ("CUE", "HOT") or (defect and following == "COLD")
-    )
-
-
-def _attribute_before(head: Clause, clause: Clause) -> bool:
-    """ "next to an FDG-avid, thickened ileal loop": two adjectives of one noun."""
-    kinds = [t.kind for t in clause.tokens]
-    end = len(head.tokens) - 1
-    return (
-        not clause.chinese
-        and not clause.heading
-        and not head.heading
-        and not head.trailing
-        and head.tokens[end].kind == "HOT"
-        and not head.tokens[end].concept.noun
-        and end > 0
-        and head.tokens[end - 1].kind in ("PLACE", "IN", "OF", "JOIN", "VERB")
-        and not head.tokens[end - 1].concept.copula
-        and kinds[0] == "FINDING"
-        and len(kinds) > 1
-        and kinds[1] in ("SITE", "SIDE", "NODE", "LESION")
-        and not _says(clause)
-    )
-
-
-def _noun_after(head: Clause, clause: Clause) -> bool:
-    """ "Uptake in a fat-attenuation, dumbbell-shaped thickening of the septum": the noun comes only now."""
-    kinds = [t.kind for t in clause.tokens]
-    end = head.tokens[-1]
-    return (
-        not clause.chinese
-        and not clause.heading
-        and not head.heading
-        and head.first
-        and len(head.tokens) > 2
-        and end.kind in ("STRUCT", "FINDING")
-        and head.tokens[-2].kind == "IN"
-        and kinds[0] in ("FINDING", "LESION")
-        and "SITE" in kinds
-        and not _says(clause)
-        and not {"VERB", "NEG"} & set(kinds)
-        and _says(head)
-    )
-
-
-_ADJECTIVES = (_noun_after, _cold_after, _adjective_after, _describes, _attribute_before)
-"""Adjectives that a comma parts from the words before them."""
 
 _FINITE = frozenset(
     "is are was were remains remain appears appear involves affects affected surrounds surrounded occupies encompasses "
@@ -475,7 +296,7 @@ def _announces(clause: Clause, out: list[Clause]) -> bool:
         not clause.chinese
         and clause.first
         and clause is out[-1]
-        and _says(clause)
+        and says(clause)
         and not any(t.kind in ("SITE", "REGION", "HILUM", "REST") for t in clause.tokens)
     )
 
@@ -490,7 +311,7 @@ def _goes_on(clause: Clause) -> bool:
     lead = next((k for k in kinds if k not in ("JOIN", "SIDE", "IN")), "")
     return (
         lead in ("SITE", "REGION", "HILUM")
-        and not any(_says_so(t) for t in clause.tokens if not t.paren)
+        and not any(says_so(t) for t in clause.tokens if not t.paren)
         and not {"SIZE", "SUV", "FINDING", "STRUCT", "LOCATED"} & set(kinds)
         and (kinds[-1] != "CAUSE" or clause.trailing)
     )
@@ -514,7 +335,7 @@ def _locates(clause: Clause) -> bool:
     kinds = [t.kind for t in clause.tokens]
     return (
         kinds[0] == "IN"
-        and not _says(clause)
+        and not says(clause)
         and "SITE" in kinds
         and not {"NEG", "VERB"} & set(kinds[: kinds.index("SITE")])
     )

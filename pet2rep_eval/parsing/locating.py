@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pet2rep_eval.parsing.joining import Clause
 from pet2rep_eval.parsing.mentions import Group
 from pet2rep_eval.parsing.specifying import is_part, is_wide
+from pet2rep_eval.parsing.units import Clause
 
 if TYPE_CHECKING:
     from pet2rep_eval.parsing.attribution import Reader

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from pet2rep_eval.parsing.attribution import Reader
 from pet2rep_eval.parsing.drafts import ReadClause
-from pet2rep_eval.parsing.joining import Clause
 from pet2rep_eval.parsing.locating import mark_places
 from pet2rep_eval.parsing.measuring import measured
 from pet2rep_eval.parsing.mentions import Group, Mention, is_station
 from pet2rep_eval.parsing.remembered import known
 from pet2rep_eval.parsing.tokens import Token
+from pet2rep_eval.parsing.units import Clause
 from pet2rep_eval.parsing.uptake.targets import REFERENCE_ORGANS
 from pet2rep_eval.records import UptakeState
 

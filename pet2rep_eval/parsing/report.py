@@ -13,11 +13,11 @@ from pet2rep_eval.parsing.clauses import split
 from pet2rep_eval.parsing.drafts import Draft
 from pet2rep_eval.parsing.fields import enter_heading
 from pet2rep_eval.parsing.headings import READ, Heading, find_headings
-from pet2rep_eval.parsing.joining import Clause
 from pet2rep_eval.parsing.normalise import Normalised, language_of, normalise
 from pet2rep_eval.parsing.reading import read_clause
 from pet2rep_eval.parsing.rules import rules_for
 from pet2rep_eval.parsing.tokens import tokenise
+from pet2rep_eval.parsing.units import Clause
 from pet2rep_eval.records import Diagnostic, ParsedReport, Section, Span, Statement
 
 

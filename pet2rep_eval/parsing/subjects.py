@@ -1,4 +1,4 @@
-"""What a verdict is said of besides the names that stand beside it: the subject of the sentence, the lesion spoken of."""
+"""What a verdict is said of besides the names beside it: the subject of the sentence, the lesion spoken of."""
 
 from __future__ import annotations
 

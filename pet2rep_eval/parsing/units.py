@@ -1,0 +1,77 @@
+"""A clause: the tokens between two commas, and what it looks like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pet2rep_eval.parsing.grammar import ELEMENTS
+from pet2rep_eval.parsing.tokens import Token
+
+
+@dataclass(slots=True)
+class Clause:
+    """Tokens between two commas, or a heading with its colon."""
+
+    tokens: list[Token]
+    section: str
+    first: bool
+    """It begins a sentence."""
+    paragraph: bool
+    """It begins a line or paragraph."""
+    heading: bool = False
+    chinese: bool = True
+    stop: int = -1
+    """Where the comma or full stop that ends it stands, in the normalised text."""
+    continued: bool = field(default=False)
+    """The sentence goes on after it."""
+
+    colon: bool = False
+    """A colon stands behind it."""
+    soft: bool = False
+    """Only a semicolon stands before it."""
+    asks: bool = False
+    """A question mark stands behind it."""
+    announces: bool = False
+    """A colon stands behind what it says first: what a semicolon parts may be of the same list."""
+    trailing: bool = False
+    """Words that the lexicon does not know stand between its last token and its end."""
+
+    @property
+    def start(self) -> int:
+        return self.tokens[0].start
+
+    @property
+    def end(self) -> int:
+        return self.tokens[-1].end
+
+
+def is_chinese(tokens: list[Token]) -> bool:
+    return sum([t.chinese for t in tokens]) * 2 >= len(tokens)
+
+
+def names_only(tokens: list[Token]) -> bool:
+    """A clause that only names places: a heading before its colon, or a member of a list."""
+    return (
+        any(t.kind in ("SITE", "REGION", "HILUM", "NODE") for t in tokens)
+        and all(t.kind in ELEMENTS or t.kind in ("JOIN", "OF", "REST", "CUE", "COMMA") for t in tokens)
+        and not any(t.kind == "CUE" and not t.concept.tracer for t in tokens)
+    )
+
+
+def says_so(token: Token) -> bool:
+    return token.kind in (
+        "HOT",
+        "HYPO",
+        "VOID",
+        "EVEN",
+        "COLD",
+        "UP",
+        "DOWN",
+        "PHYS",
+        "URINE",
+        "VERDICT",
+    ) or (token.kind == "CUE" and not token.concept.weak)
+
+
+def says(clause: Clause) -> bool:
+    return any(says_so(t) for t in clause.tokens)

@@ -18,7 +18,14 @@ from pet2rep_eval.records import UptakeState
 
 NORMAL = UptakeState.NORMAL
 
-_LESIONS = frozenset({"LESION", "NODE", "FOCAL"})
+_LESIONS = frozenset({"LESION", "NODE"})
+
+
+def _is_lesion(tokens: Sequence[Token], kinds: frozenset[str]) -> bool:
+    return not _LESIONS.isdisjoint(kinds) or (
+        "FOCAL" in kinds and any(t.kind == "FOCAL" and not t.concept.weak for t in tokens)
+    )
+
 
 _LOCATING = frozenset({"LOCATED", "MAXIMAL", "MOST", "WITH_MOST", "INVOLVE"})
 
@@ -197,7 +204,7 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
         suv,
         sizes,
         rest="REST" in there,
-        lesion=reader.heading_lesion or not _LESIONS.isdisjoint(there),
+        lesion=reader.heading_lesion or _is_lesion(tokens, there),
         node="NODE" in there,
         finding="FINDING" in there,
         reference="REF" in there and not (named and "LESION" in there),

@@ -72,6 +72,8 @@ class Reader:
         """The place of the largest of several lesions, where the sentence names it."""
         self.announced: list[tuple[Verdict, tuple[int, int]]] = []
         """What a line that ends in a colon says of the list below it."""
+        self.recalls = False
+        """The sentence has spoken of an earlier study."""
         self.announced_inline = False
         """The list stands in the same sentence."""
         self.sentence = self.sentence_from = 0
@@ -120,6 +122,7 @@ class Reader:
             self.sentence_from = clause.start
             if not clause.soft:
                 self.sentence_cue = bool(self.persisting)
+                self.recalls = False
             if self.announced_inline and not clause.soft:
                 self.announced = []
             self.inherits_cue = False
@@ -141,6 +144,7 @@ class Reader:
             return
         self.node_heading = self.node_heading and self.node_fields
         read = self.read_clause(self, clause)
+        self.recalls = self.recalls or "PRIOR" in read.kinds
         if clause.paragraph and read.named:
             self.field = frozenset()  # a line of its own, not of the heading above
         self.clause = read
@@ -333,7 +337,7 @@ class Reader:
                     and read.kinds.isdisjoint(("CUE", "HOT", "HYPO", "VOID"))
                 ):
                     continue
-                if state is UptakeState.DECREASED and fades(read, verdict, mention):
+                if self.recalls and state is UptakeState.DECREASED and fades(read, verdict, mention):
                     state = INCREASED  # nodes are never colder than what they lie in: less than before
                 if verdict.bare and (
                     read.clause.section == "structure"

@@ -299,7 +299,6 @@ class Reader:
                 )
                 extend(draft, read.clause)
                 draft.lesion |= read.lesion or read.finding
-                draft.rule = draft.rule or "described"
                 out.append(draft)
         return out
 

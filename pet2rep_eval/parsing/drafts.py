@@ -25,7 +25,7 @@ class Draft:
     uptake: tuple[int, int] | None = None
     suv: tuple[Suv, ...] = ()
     size_mm: tuple[tuple[float, ...], ...] = ()
-    rule: str = ""
+    rule: str = "described"
     order: int = 0
     lesion: bool = False
     bare: bool = False

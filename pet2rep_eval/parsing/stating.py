@@ -79,7 +79,7 @@ def stated(reader: Reader, read: ReadClause) -> bool:
     known = {id(m) for m in stated}
     left = [m for m in read.named if not m.place and id(m) not in known]
     excepted = [m for m in left if excepts(read, verdicts[-1], m)] if left else []
-    drafts = [reader.draft(m, key, read) for m in excepted for key in m.keys]
+    drafts = [reader.draft(m, key, read) for m in excepted if m.organs for key in m.keys]
     if len(left) > len(excepted):
         drafts += reader.describe([m for m in left if all(m is not e for e in excepted)], read)
     for mention in left:

@@ -252,6 +252,10 @@ class Reader:
             stations = tuple(n for r in self.region for n in REGION_NODES.get(r, ()))
         return [Mention((s,), (), None, -1, -1, group.first, group.last, (s,), node=True) for s in stations]
 
+    def everywhere(self) -> Mention:
+        """The region of the heading, or the whole body: of what is said of no place."""
+        return Mention((), self.region or ("whole_body",), None, -1, -1, 0, 0)
+
     # --- statements
 
     def draft(self, mention: Mention, key: str, read: ReadClause) -> Draft:

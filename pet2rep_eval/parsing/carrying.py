@@ -45,9 +45,7 @@ def remainder(reader: Reader, read: ReadClause) -> bool:
         if nodes:
             reader.state(nodes, verdict, read, "remainder")
             return True
-    keys = reader.region or ("whole_body",)
-    mention = Mention((), keys, None, -1, -1, 0, 0)
-    reader.state([mention], verdict, read, "remainder")
+    reader.state([reader.everywhere()], verdict, read, "remainder")
     return True
 
 
@@ -142,8 +140,7 @@ def carry(reader: Reader, read: ReadClause) -> bool:
         reader.unplace(read)
         return True  # nodes of no known station are not about the organ before
     if _denies_tumour(reader, read) or (reader.exception and _denies_all(read)):
-        keys = reader.region or ("whole_body",)
-        reader.state([Mention((), keys, None, -1, -1, 0, 0)], verdicts[-1], read, "region of the heading")
+        reader.state([reader.everywhere()], verdicts[-1], read, "region of the heading")
         return True
     if reader.topic and not reader.blocked:
         mentions = _all_of_them(reader, read) or carried(reader, read)
@@ -181,7 +178,7 @@ def carry(reader: Reader, read: ReadClause) -> bool:
     if reader.region or not reader.blocked:
         real = [v for v in verdicts if not v.bare and not (v.activity and not read.lesion)]
         if real:
-            mention = Mention((), reader.region or ("whole_body",), None, -1, -1, 0, 0)
+            mention = reader.everywhere()
             negative = real[0].state is NORMAL
             if reader.region or negative:
                 for verdict in real:

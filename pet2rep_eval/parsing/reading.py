@@ -11,6 +11,7 @@ from pet2rep_eval.parsing.locating import mark_places
 from pet2rep_eval.parsing.measuring import measured
 from pet2rep_eval.parsing.mentions import Group, Mention, is_station
 from pet2rep_eval.parsing.remembered import known
+from pet2rep_eval.parsing.subjects import is_open
 from pet2rep_eval.parsing.tokens import Token
 from pet2rep_eval.parsing.units import Clause
 from pet2rep_eval.parsing.uptake.targets import REFERENCE_ORGANS
@@ -34,12 +35,11 @@ def _leads_on(tokens: Sequence[Token]) -> bool:
     """ "Asymmetric uptake, higher in the right tonsil": the direction is of the uptake named before."""
     lead = 1 if tokens[0].kind == "JOIN" else 0
     kinds = [t.kind for t in tokens[lead : lead + 2]]
-    less = (
-        kinds == ["DOWN", "IN"] and tokens[lead + 1].text == "on"
-    )  # "asymmetric uptake, decreased on the left"
+    if len(tokens) < 3 or tokens[0].chinese or kinds not in (["UP", "IN"], ["DOWN", "IN"]):
+        return False
+    # "… uptake, decreased on the left", "increased in the basal ganglia, decreased in the cortex", but not "in size"
     names = [t.kind for t in tokens[lead + 2 :] if t.kind != "SIDE"][:1] == ["SITE"]
-    lower = kinds == ["DOWN", "IN"] and names  # "increased in the basal ganglia, decreased in the cortex"
-    return len(tokens) > 2 and not tokens[0].chinese and (kinds == ["UP", "IN"] or less or lower)
+    return kinds[0] == "UP" or names or tokens[lead + 1].text == "on"
 
 
 _VERDICTS = frozenset({"HOT", "VOID", "HYPO", "COLD"})
@@ -56,12 +56,7 @@ def _numbered(tokens: Sequence[Token], bones: bool) -> list[Group]:
 
 def _fills_field(reader: Reader, clause: Clause) -> bool:
     """ "Perfusion of the septum: reduced": the name of the field speaks of uptake."""
-    return (
-        not clause.chinese
-        and reader.sentence_cue
-        and bool(reader.topic)
-        and all(d.state is None for m in reader.topic for d in m.drafts.values())
-    )
+    return not clause.chinese and reader.sentence_cue and is_open(reader.topic)
 
 
 def _below_heading(reader: Reader, tokens: Sequence[Token], groups: list[Group]) -> list[Group]:
@@ -83,6 +78,17 @@ def _below_heading(reader: Reader, tokens: Sequence[Token], groups: list[Group])
             if reader.region_nodes:
                 out.append(Group(found, nodes, nodes, node=True))
     return out
+
+
+def _effusion(reader: Reader, tokens: Sequence[Token]) -> list[Group]:
+    """ "CHEST: small left effusion": of the pleura, unless the text speaks of the heart."""
+    at = next((i for i, t in enumerate(tokens) if t.concept.fluid), None)
+    if at is None or any("heart" in m.organs for m in reader.topic):
+        return []
+    side = next((t.concept.side for t in tokens[:at] if t.kind == "SIDE"), None)
+    return [
+        Group([Mention(("pleura",), (), side, tokens[at].start, tokens[at].end, at, at, lesion=True)], at, at)
+    ]
 
 
 def read_clause(reader: Reader, clause: Clause) -> ReadClause:
@@ -135,13 +141,10 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
         below = _below_heading(reader, tokens, groups)
         if below:
             groups, there = [*groups, *below], there | {"SITE"}
-    if not clause.chinese and reader.region == ("chest",) and "SITE" not in there and "REGION" not in there:
-        effusion = next((i for i, t in enumerate(tokens) if t.concept.fluid), None)
-        if effusion is not None and not any("heart" in m.organs for m in reader.topic):
-            side = next((t.concept.side for t in tokens[:effusion] if t.kind == "SIDE"), None)
-            token = tokens[effusion]
-            pleura = Mention(("pleura",), (), side, token.start, token.end, effusion, effusion, lesion=True)
-            groups, there = [*groups, Group([pleura], effusion, effusion)], there | {"SITE"}
+    if not clause.chinese and reader.region == ("chest",) and there.isdisjoint(("SITE", "REGION")):
+        effusion = _effusion(reader, tokens)
+        if effusion:
+            groups, there = [*groups, *effusion], there | {"SITE"}
     if groups and not _LOCATING.isdisjoint(there):
         mark_places(reader, groups, clause, kinds)
     verdicts = list(reading.verdicts)

@@ -46,13 +46,15 @@ def specified(reader: Reader, read: ReadClause) -> bool:
     last = read.clause.tokens[-1].kind
     if lead.kind not in _BEGINNING and not lead.concept.specifies and last not in ("MOST", "MAXIMAL"):
         return False
+    said = [
+        d for d in reader.last if d.sentence == reader.sentence and d.state not in (None, UptakeState.NORMAL)
+    ]
+    if not said and reader.unplaced is None:
+        return False
     mentions = read.named
     if any(g.node for g in reader.groups):
         for mention in (m for m in mentions if m.regions or m.compartment):
             to_nodes(mention)
-    said = [
-        d for d in reader.last if d.sentence == reader.sentence and d.state not in (None, UptakeState.NORMAL)
-    ]
     mentions = [m for m in mentions if m.organs]
     if said and not all(_is_said_of_whole(d, mentions) for d in said):
         return False

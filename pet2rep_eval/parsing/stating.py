@@ -49,8 +49,7 @@ def stated(reader: Reader, read: ReadClause) -> bool:
         if of_nodes(read, verdict) and mentions and not any(m.node for m in mentions):
             continue  # "… in the femoral head and no avid nodal disease"
         if of_others(read, verdict) and mentions and all(m.last < verdict.first for m in mentions):
-            elsewhere = Mention((), reader.region or ("whole_body",), None, -1, -1, 0, 0)
-            reader.state([elsewhere], verdict, read, "remainder")
+            reader.state([reader.everywhere()], verdict, read, "remainder")
             continue  # "… in the sternum and no other abnormality"
         if not mentions and any(excepts(read, verdict, m) for m in read.named):
             continue  # "no avid lesion other than the known mass in the left upper lobe"
@@ -64,14 +63,11 @@ def stated(reader: Reader, read: ReadClause) -> bool:
                 mentions = read.named
             how = "direct"
         mentions = with_regions(mentions, read)
-        if (
-            how == "attributive"
-            and not read.clause.chinese
-            and in_the_lesion(reader, read, verdict, mentions)
-        ):
-            mentions = [*(m for m in reader.topic if m.organs and not m.node), *mentions]
-        if how == "attributive" and not read.clause.chinese and grows_into(reader, read, verdict, mentions):
-            mentions = [*reader.topic, *mentions]
+        if how == "attributive" and not read.clause.chinese:
+            if in_the_lesion(reader, read, verdict, mentions):
+                mentions = [*(m for m in reader.topic if m.organs and not m.node), *mentions]
+            if grows_into(reader, read, verdict, mentions):
+                mentions = [*reader.topic, *mentions]
         reader.state(mentions, verdict, read, "remainder" if read.rest else how)
         shared = mentions
         known = {id(m) for m in stated}

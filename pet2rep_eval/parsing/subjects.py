@@ -33,8 +33,7 @@ def in_the_lesion(reader: Reader, read: ReadClause, verdict: Verdict, mentions: 
     tokens = read.clause.tokens
     between = [t.kind for t in tokens[verdict.last + 1 : mentions[0].first]]
     return (
-        not read.clause.chinese
-        and reader.topic_lesion
+        reader.topic_lesion
         and between[:2] == ["IN", "LESION"]
         and "JOIN" in between
         and is_open([m for m in reader.topic if m.organs and not m.node])
@@ -47,7 +46,6 @@ def grows_into(reader: Reader, read: ReadClause, verdict: Verdict, mentions: lis
     return (
         any(t.concept.into for t in between)
         and not read.clause.first
-        and not read.clause.chinese
         and not any(m.last < verdict.first for m in read.named)
         and reader.sentence_topic
         and is_open(reader.topic)

@@ -192,8 +192,8 @@ class Comparisons(Directions):
             self.out.verdicts
             and self.out.verdicts[-1].state is DECREASED
             and not self.out.verdicts[-1].negated
-            and self.tokens[self.out.verdicts[-1].last].kind
-            != "BELOW"  # "lower than the liver, metabolic response"
+            # but not "lower than the liver, metabolic response"
+            and self.tokens[self.out.verdicts[-1].last].kind != "BELOW"
         ):
             self.out.verdicts[-1].state, self.out.verdicts[-1].residual = INCREASED, True
         if self.open is not None and not self.open.used:

@@ -351,11 +351,8 @@ class Directions(Targets):
             self._conclude(state, i, negated, degree)
             if beside and state is DECREASED and self.out.verdicts and self.out.verdicts[-1].residual:
                 last = self.out.verdicts[-1]
-                last.state, last.residual, last.spread = (
-                    DECREASED,
-                    False,
-                    False,
-                )  # 密度较前增高,放射性较邻近椎体稀疏
+                # 密度较前增高,放射性较邻近椎体稀疏
+                last.state, last.residual, last.spread = DECREASED, False, False
             return
         if "struct" in self.nouns:
             self.out.structural = True

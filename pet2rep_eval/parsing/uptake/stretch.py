@@ -135,6 +135,17 @@ class Stretch:
             t.kind == "DEG" and t.concept.weak for t in self.tokens[max(0, opened.first - 1) : opened.last]
         )
 
+    def _is_ordinary(self, opened: Open) -> bool:
+        """ "Low-grade homogeneous activity", "symmetric uptake in both hila": how much that is depends on the organ."""
+        if opened.degree == "mild" and self.tokens[opened.last].text == "显影":
+            return True
+        if opened.focal:
+            return False
+        if opened.symmetric and opened.degree != "marked":
+            return True
+        low = opened.degree == "mild" and (opened.spread or self._is_low(opened))
+        return low and not opened.uneven and not self._is_diffuse(opened)
+
     def _finish_open(self) -> None:
         opened, self.open = self.open, None
         if opened is None or opened.used:
@@ -146,17 +157,7 @@ class Stretch:
             verdict.negated = verdict.no_uptake = True
         elif opened.physiological:
             self._emit(NORMAL, first, last, False)
-        elif (
-            opened.degree == "mild"
-            and (opened.spread or self._is_low(opened))
-            and not (opened.uneven or opened.focal or opened.abnormal or self._is_diffuse(opened))
-        ):
-            verdict = self._emit(INCREASED, first, last, False, degree=opened.degree)
-            verdict.activity = True  # "low-grade homogeneous activity"
-        elif opened.symmetric and opened.degree != "marked" and not opened.focal and not opened.abnormal:
-            verdict = self._emit(INCREASED, first, last, False, degree=opened.degree)
-            verdict.activity = True  # "symmetric uptake in both hila"
-        elif opened.degree == "mild" and self.tokens[last].text == "显影" and not opened.abnormal:
+        elif not opened.abnormal and self._is_ordinary(opened):
             self._emit(INCREASED, first, last, False, degree=opened.degree).activity = True
         elif opened.abnormal or opened.degree or (opened.focal and not opened.uneven):
             verdict = self._emit(INCREASED, first, last, False, degree=opened.degree)

@@ -15,14 +15,13 @@ from pet2rep_eval.parsing.measuring import is_quoted
 from pet2rep_eval.parsing.mentions import Group, Mention
 from pet2rep_eval.parsing.units import Clause
 from pet2rep_eval.parsing.uptake import Verdict
-from pet2rep_eval.parsing.weighing import adds, common_sides, denies_more, extend, fades, only_on_ct
+from pet2rep_eval.parsing.weighing import extend, only_on_ct
 from pet2rep_eval.records import UptakeState
 
 INCREASED, NORMAL = UptakeState.INCREASED, UptakeState.NORMAL
 
 _PARTS = frozenset({"PART", "SIDE"})
 _NAMED_CAUSE = frozenset({"BENIGN", "DEG", "JOIN"})
-_CHANGED = frozenset({"DOWN", "DEG", "CHANGE", "UP"})
 _MANY, _FEW = 40, 8
 """Bounds of what is looked back on, so that the work stays linear in the text."""
 
@@ -306,158 +305,6 @@ class Reader:
                 out.append(draft)
         return out
 
-    def state(
-        self, mentions: Sequence[Mention], verdict: Verdict, read: ReadClause, rule: str
-    ) -> list[Draft]:
-        """Gives a verdict to mentions."""
-        sites = load_lexicon().sites
-        out: list[Draft] = []
-        tokens = read.clause.tokens
-        common = common_sides(mentions) if len(mentions) > 1 else {}
-        span = (tokens[verdict.first].start, tokens[verdict.last].end)
-        done: dict[tuple[str, str | None], Draft] = {}
-        for mention in mentions:
-            keys = (mention.negated, *mention.keys) if mention.negated and verdict.negated else mention.keys
-            for key in keys:
-                state = verdict.state
-                if verdict.activity:
-                    lesion = (
-                        read.lesion
-                        or mention.lesion
-                        or mention.node
-                        or (self.topic_lesion and rule == "carried")
-                    )
-                    known = mention.organs and sites[key].normally
-                    if not mention.organs:
-                        state = INCREASED if lesion else NORMAL
-                    elif known and not lesion and not self._goes_on(read):
-                        state = INCREASED if is_quoted(sites[key], read) else NORMAL
-                    else:
-                        state = INCREASED
-                if (
-                    mention.organs
-                    and sites[key].ct_only
-                    and read.kinds.isdisjoint(("CUE", "HOT", "HYPO", "VOID"))
-                ):
-                    continue
-                if self.recalls and state is UptakeState.DECREASED and fades(read, verdict, mention):
-                    state = INCREASED  # nodes are never colder than what they lie in: less than before
-                if verdict.bare and (
-                    read.clause.section == "structure"
-                    or not mention.organs
-                    or (read.reading.structural and not read.reading.cue)
-                ):
-                    continue
-                if (
-                    verdict.state is UptakeState.ABSENT
-                    and self.form
-                    and mention.organs
-                    and not ("CUE" in read.kinds or self.sentence_cue or sites[key].normally)
-                    and tokens[verdict.first].kind == "COLD"
-                    and verdict.first == verdict.last == 0
-                ):
-                    continue  # "Uterus: absent": removed
-                side = common.get(key, mention.side)
-                if rule == "carried" and not verdict.spread and side is not None:
-                    for said in self.drafts[-6:]:
-                        if (
-                            said.key == key
-                            and said.spread
-                            and said.sentence == self.sentence
-                            and said.mention == (mention.start, mention.end)
-                        ):
-                            said.state = None  # 分布不对称，左侧增高
-                if (key, side) in done:
-                    mention.drafts[key] = done[key, side]
-                    continue
-                for said in self.persisting:
-                    if said.key == key and said.side in (None, side) and rule != "remainder":
-                        said.state, said.rule = (
-                            None,
-                            "described",
-                        )  # "Baseline showed avid nodes. Now they are gone."
-                draft = mention.drafts.get(key)
-                scored = tokens[verdict.first].kind == "VERDICT" or (
-                    not verdict.activity and not read.kinds.isdisjoint(("BELOW", "EQUAL", "ABOVE"))
-                )
-                alone = len(tokens) == 1 and draft is not None and draft.sentence == self.sentence - 1
-                if (
-                    scored
-                    and draft
-                    and draft.rule == "SUV only"
-                    and (alone or draft.sentence == self.sentence)
-                ):
-                    draft.state = None  # "SUVmax 2.4, DS 3": words beat the number
-                if (
-                    draft is not None
-                    and denies_more(verdict, tokens[verdict.last].kind, draft)
-                    and draft.sentence == self.sentence
-                    and rule == "carried"
-                ):
-                    draft.state = None  # "faint activity, not increased"
-                if (
-                    draft is not None
-                    and draft.rule == "SUV only"
-                    and read.kinds <= _CHANGED
-                    and state is not NORMAL
-                ):
-                    continue  # "SUVmax 4.0, decreased": less than before
-                hot = draft is not None and draft.state is INCREASED and draft.sentence == self.sentence
-                if hot and state is NORMAL and tokens[verdict.last].kind == "FOCAL":
-                    continue  # "diffusely increased uptake, no dominant focus"
-                if (
-                    (verdict.above_pool or (scored and verdict.spread and verdict.state is NORMAL))
-                    and draft is not None
-                    and draft.state is (NORMAL if verdict.above_pool else UptakeState.DECREASED)
-                    and draft.sentence == self.sentence
-                ):
-                    continue
-                if (
-                    draft is not None
-                    and draft.sentence == self.sentence
-                    and (
-                        (
-                            draft.spread
-                            and not adds(read)
-                            and not (
-                                draft.state is NORMAL
-                                and state is UptakeState.ABSENT
-                                and not read.clause.chinese
-                            )
-                        )
-                        or (draft.no_uptake and state is UptakeState.ABSENT)
-                        or (draft.activity and draft.state is NORMAL and state is INCREASED)
-                    )
-                ):
-                    draft.state = None  # the later word says more
-                if draft is None or draft.state is not None:
-                    if (
-                        draft is not None
-                        and draft.state is state
-                        and draft.bare == verdict.bare
-                        and draft in self.last
-                        and state is NORMAL
-                    ):
-                        out.append(draft)
-                        continue
-                    draft = self.draft(mention, key, read)
-                draft.state, draft.degree, draft.uptake, draft.rule = state, verdict.degree, span, rule
-                draft.bare, draft.shape = verdict.bare, verdict.shape
-                draft.spread = verdict.spread or (
-                    state is INCREASED and verdict.state is UptakeState.DECREASED
-                )
-                draft.sentence = self.sentence
-                draft.no_uptake, draft.activity = verdict.no_uptake, verdict.activity
-                if verdict.state is not state:
-                    draft.degree = None
-                draft.suv += read.suv
-                draft.size_mm += tuple([s for s in read.sizes if s not in draft.size_mm])
-                draft.side = side
-                done[key, side] = draft
-                out.append(draft)
-        self.last = out or self.last
-        return out
-
     def unplace(self, read: ReadClause, verdict: Verdict | None = None) -> None:
         """The clause states uptake of no place that is known."""
         span = (read.clause.start, read.clause.end)
@@ -471,26 +318,6 @@ class Reader:
             start, end = self.unattributed[-1]
             if start >= self.sentence_from:
                 self.unattributed[-1] = (start, max(end, read.clause.end))
-
-    def _goes_on(self, read: ReadClause) -> bool:
-        """ "… foci in the lungs, along with pancolonic uptake": in the same breath as what is increased."""
-        head = read.clause.tokens[0]
-        if (
-            head.kind == "REST"
-            and not head.chinese
-            and not head.concept.elsewhere
-            and read.clause.tokens[1:2]
-        ):
-            more = read.clause.tokens[1].kind == "CUE"  # "additional uptake was found in the prostate"
-            return more and any(
-                d.state is INCREASED and d.sentence >= self.sentence - 1 for d in self.drafts[-4:]
-            )
-        return (
-            head.kind == "JOIN"
-            and not head.chinese
-            and not read.clause.first
-            and any(d.state is INCREASED and d.sentence == self.sentence for d in self.last)
-        )
 
     def measure(self, read: ReadClause) -> None:
         """Measures of a clause go to what was last spoken of."""

@@ -6,6 +6,7 @@ from pet2rep_eval.lexicon import load_lexicon
 from pet2rep_eval.parsing.attribution import Reader
 from pet2rep_eval.parsing.binding import current
 from pet2rep_eval.parsing.drafts import ReadClause
+from pet2rep_eval.parsing.giving import give
 from pet2rep_eval.parsing.mentions import Mention
 from pet2rep_eval.parsing.stating import by_value, carried, cold_core
 from pet2rep_eval.parsing.subjects import is_open
@@ -35,7 +36,7 @@ def remainder(reader: Reader, read: ReadClause) -> bool:
     ):
         if verdict.bare and not chinese and not reader.sentence_topic:
             return True
-        reader.state(carried(reader, read), verdict, read, "remainder")
+        give(reader, carried(reader, read), verdict, read, "remainder")
         return True
     if verdict.bare and not read.reading.cue:
         return True
@@ -43,9 +44,9 @@ def remainder(reader: Reader, read: ReadClause) -> bool:
         group = next(g for g in read.groups if g.node) if any(g.node for g in read.groups) else None
         nodes = reader.generic_nodes(group) if group and reader.region_nodes else []
         if nodes:
-            reader.state(nodes, verdict, read, "remainder")
+            give(reader, nodes, verdict, read, "remainder")
             return True
-    reader.state([reader.everywhere()], verdict, read, "remainder")
+    give(reader, [reader.everywhere()], verdict, read, "remainder")
     return True
 
 
@@ -100,7 +101,7 @@ def carry(reader: Reader, read: ReadClause) -> bool:
     around = _surrounding(read) if read.places or not reader.topic else []
     if around:
         for verdict in read.verdicts:
-            reader.state(around, verdict, read, "located")
+            give(reader, around, verdict, read, "located")
         reader.set_topic(around, read)
         return True
     if (
@@ -126,7 +127,7 @@ def carry(reader: Reader, read: ReadClause) -> bool:
         nodes = carried(reader, read) if reader.topic else reader.generic_nodes(group)
         if nodes:
             for verdict in verdicts:
-                reader.state(nodes, verdict, read, "nodes of the heading")
+                give(reader, nodes, verdict, read, "nodes of the heading")
             reader.set_topic(nodes, read)
             reader.last = [d for m in nodes for d in m.drafts.values()]
             return True
@@ -140,7 +141,7 @@ def carry(reader: Reader, read: ReadClause) -> bool:
         reader.unplace(read)
         return True  # nodes of no known station are not about the organ before
     if _denies_tumour(reader, read) or (reader.exception and _denies_all(read)):
-        reader.state([reader.everywhere()], verdicts[-1], read, "region of the heading")
+        give(reader, [reader.everywhere()], verdicts[-1], read, "region of the heading")
         return True
     if reader.topic and not reader.blocked:
         mentions = _all_of_them(reader, read) or carried(reader, read)
@@ -170,7 +171,7 @@ def carry(reader: Reader, read: ReadClause) -> bool:
                 or any(d.state is not None for m in mentions for d in m.drafts.values())
             ):
                 continue
-            reader.state(mentions, verdict, read, "carried")
+            give(reader, mentions, verdict, read, "carried")
         if read.suv and cold_core(read, verdicts):
             reader.last = [reader.draft(m, key, read) for m in mentions if m.organs for key in m.keys]
             by_value(reader, read, True)
@@ -182,7 +183,7 @@ def carry(reader: Reader, read: ReadClause) -> bool:
             negative = real[0].state is NORMAL
             if reader.region or negative:
                 for verdict in real:
-                    reader.state([mention], verdict, read, "region of the heading")
+                    give(reader, [mention], verdict, read, "region of the heading")
                 if reader.region:
                     return True
             else:

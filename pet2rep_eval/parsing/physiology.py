@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pet2rep_eval.parsing.attribution import Reader
 from pet2rep_eval.parsing.drafts import ReadClause
+from pet2rep_eval.parsing.giving import give
 from pet2rep_eval.parsing.mentions import Mention
 from pet2rep_eval.parsing.stating import carried
 from pet2rep_eval.parsing.uptake import Verdict
@@ -95,5 +96,5 @@ def called_physiological(reader: Reader, read: ReadClause) -> bool:
                 draft.state, draft.degree, draft.rule = NORMAL, None, "called physiological"
         if reading.physiological and reader.topic and not any(d.state for d in [*reader.last, *same]):
             at = next(i for i, t in enumerate(read.clause.tokens) if t.kind == "PHYS")
-            reader.state(carried(reader, read), Verdict(NORMAL, at, at), read, "called physiological")
+            give(reader, carried(reader, read), Verdict(NORMAL, at, at), read, "called physiological")
     return not read.verdicts

@@ -12,6 +12,7 @@ from pet2rep_eval.parsing.attribution import Reader
 from pet2rep_eval.parsing.binding import with_regions
 from pet2rep_eval.parsing.carrying import carry, remainder
 from pet2rep_eval.parsing.drafts import ReadClause
+from pet2rep_eval.parsing.giving import give
 from pet2rep_eval.parsing.grammar import TERMS
 from pet2rep_eval.parsing.mentions import Mention
 from pet2rep_eval.parsing.physiology import called_physiological
@@ -50,7 +51,7 @@ def _answers(reader: Reader, read: ReadClause) -> bool:
         return False
     verdict, span = reader.announced[0]
     places = reader.topic or [Mention((), reader.region, None, -1, -1, 0, 0)]
-    for draft in reader.state(places, Verdict(verdict.state if yes else NORMAL, 0, 0), read, "announced"):
+    for draft in give(reader, places, Verdict(verdict.state if yes else NORMAL, 0, 0), read, "announced"):
         draft.uptake = span  # the words stand in the question
     return True
 
@@ -68,7 +69,7 @@ def _announced(reader: Reader, read: ReadClause) -> bool:
     denied = read.clause.tokens[-1].kind == "NEG"  # "Lungs - yes. Liver - no."
     for verdict, span in reader.announced:
         said = Verdict(NORMAL, 0, 0) if denied else Verdict(verdict.state, 0, 0, verdict.degree)
-        for draft in reader.state(read.named, said, read, "announced"):
+        for draft in give(reader, read.named, said, read, "announced"):
             draft.uptake = span  # the words stand in the head of the list
     last = reader.last
     reader.set_topic(read.named, read)
@@ -110,7 +111,7 @@ def _likewise(reader: Reader, read: ReadClause) -> bool:
     at = kinds.index("LIKEWISE") if "LIKEWISE" in kinds else len(kinds) - 1 - kinds[::-1].index("NEG")
     verdict = Verdict(NORMAL if denied else last.state, at, at)
     mentions = read.named or (reader.topic if so else carried(reader, read))
-    reader.state(mentions, verdict, read, "likewise")
+    give(reader, mentions, verdict, read, "likewise")
     reader.set_topic(mentions, read)
     return True  # "as do the spleen", "… and a level III node was weakly so"
 

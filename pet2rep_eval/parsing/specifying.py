@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pet2rep_eval.parsing.giving import give
 from pet2rep_eval.parsing.mentions import Mention, to_nodes
 from pet2rep_eval.parsing.uptake import Verdict
 from pet2rep_eval.records import UptakeState
@@ -67,7 +68,7 @@ def specified(reader: Reader, read: ReadClause) -> bool:
         return False
     if not mentions or state is None:
         return False
-    for draft in reader.state(mentions, Verdict(state, 0, 0, degree), read, "specified"):
+    for draft in give(reader, mentions, Verdict(state, 0, 0, degree), read, "specified"):
         draft.uptake = span  # the words stand in the clause before
     drafts = reader.last
     reader.set_topic(mentions, read)

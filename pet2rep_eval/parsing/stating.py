@@ -8,6 +8,7 @@ from pet2rep_eval.lexicon import load_lexicon
 from pet2rep_eval.parsing.attribution import Reader
 from pet2rep_eval.parsing.binding import bound, current, next_name, with_regions
 from pet2rep_eval.parsing.drafts import ReadClause
+from pet2rep_eval.parsing.giving import give
 from pet2rep_eval.parsing.measuring import SUV_THRESHOLD
 from pet2rep_eval.parsing.mentions import Mention
 from pet2rep_eval.parsing.subjects import (
@@ -49,7 +50,7 @@ def stated(reader: Reader, read: ReadClause) -> bool:
         if of_nodes(read, verdict) and mentions and not any(m.node for m in mentions):
             continue  # "… in the femoral head and no avid nodal disease"
         if of_others(read, verdict) and mentions and all(m.last < verdict.first for m in mentions):
-            reader.state([reader.everywhere()], verdict, read, "remainder")
+            give(reader, [reader.everywhere()], verdict, read, "remainder")
             continue  # "… in the sternum and no other abnormality"
         if not mentions and any(excepts(read, verdict, m) for m in read.named):
             continue  # "no avid lesion other than the known mass in the left upper lobe"
@@ -58,7 +59,7 @@ def stated(reader: Reader, read: ReadClause) -> bool:
             mentions = shared or ahead or (read.named if not reader.topic else [])
             if not mentions:
                 if reader.topic and not reader.blocked:
-                    reader.state(carried(reader, read), verdict, read, "carried")
+                    give(reader, carried(reader, read), verdict, read, "carried")
                     continue
                 mentions = read.named
             how = "direct"
@@ -68,7 +69,7 @@ def stated(reader: Reader, read: ReadClause) -> bool:
                 mentions = [*(m for m in reader.topic if m.organs and not m.node), *mentions]
             if grows_into(reader, read, verdict, mentions):
                 mentions = [*reader.topic, *mentions]
-        reader.state(mentions, verdict, read, "remainder" if read.rest else how)
+        give(reader, mentions, verdict, read, "remainder" if read.rest else how)
         shared = mentions
         known = {id(m) for m in stated}
         stated += [m for m in mentions if id(m) not in known]
@@ -97,8 +98,8 @@ def stated(reader: Reader, read: ReadClause) -> bool:
     if excepted:
         # "no uptake except in the left apex": there it is
         if not (read.suv or read.clause.continued):
-            reader.state(
-                trailing, Verdict(INCREASED, verdicts[-1].first, trailing[-1].last), read, "exception"
+            give(
+                reader, trailing, Verdict(INCREASED, verdicts[-1].first, trailing[-1].last), read, "exception"
             )
         topic, last = trailing, [d for m in trailing for d in m.drafts.values()]
     elif trailing and any(

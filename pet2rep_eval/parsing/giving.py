@@ -1,0 +1,214 @@
+"""Gives a verdict to places: what it means for each, what it takes back, and what it adds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pet2rep_eval.lexicon import load_lexicon
+from pet2rep_eval.parsing.attribution import Reader
+from pet2rep_eval.parsing.drafts import Draft, ReadClause
+from pet2rep_eval.parsing.measuring import is_quoted
+from pet2rep_eval.parsing.mentions import Mention
+from pet2rep_eval.parsing.uptake import Verdict
+from pet2rep_eval.parsing.weighing import adds, common_sides, denies_more, fades
+from pet2rep_eval.records import UptakeState
+
+INCREASED, DECREASED = UptakeState.INCREASED, UptakeState.DECREASED
+ABSENT, NORMAL = UptakeState.ABSENT, UptakeState.NORMAL
+
+_CHANGED = frozenset({"DOWN", "DEG", "CHANGE", "UP"})
+_NEAR = 6
+"""How many statements are looked back on, so that the work stays linear in the text."""
+
+
+def give(
+    reader: Reader, mentions: Sequence[Mention], verdict: Verdict, read: ReadClause, rule: str
+) -> list[Draft]:
+    """The statements that the verdict makes of the mentions; the rule's name stays on them."""
+    out: list[Draft] = []
+    common = common_sides(mentions) if len(mentions) > 1 else {}
+    done: dict[tuple[str, str | None], Draft] = {}
+    for mention in mentions:
+        keys = (mention.negated, *mention.keys) if mention.negated and verdict.negated else mention.keys
+        for key in keys:
+            state = _meant(reader, mention, key, verdict, read, rule)
+            if state is None:
+                continue
+            side = common.get(key, mention.side)
+            if rule == "carried" and side is not None and not verdict.spread:
+                _one_side_after_all(reader, mention, key)
+            if (key, side) in done:
+                mention.drafts[key] = done[key, side]
+                continue
+            if rule != "remainder":
+                _gone_by_now(reader, key, side)
+            draft = mention.drafts.get(key)
+            if draft is not None:
+                if _overruled(reader, draft, verdict, read, rule):
+                    draft.state = None
+                if _adds_nothing(reader, draft, verdict, state, read):
+                    continue
+                if _taken_in(reader, draft, verdict, state, read):
+                    draft.state = None
+                if (
+                    draft.state is NORMAL
+                    and draft.state is state
+                    and draft.bare == verdict.bare
+                    and draft in reader.last
+                ):
+                    out.append(draft)
+                    continue
+            if draft is None or draft.state is not None:
+                draft = reader.draft(mention, key, read)
+            _write(draft, verdict, state, side, read, rule, reader.sentence)
+            done[key, side] = draft
+            out.append(draft)
+    reader.last = out or reader.last
+    return out
+
+
+def _meant(
+    reader: Reader, mention: Mention, key: str, verdict: Verdict, read: ReadClause, rule: str
+) -> UptakeState | None:
+    """The state that the verdict gives this place; ``None`` where it says nothing of uptake there."""
+    site = load_lexicon().sites[key] if mention.organs else None
+    kinds = read.kinds
+    if site and site.ct_only and kinds.isdisjoint(("CUE", "HOT", "HYPO", "VOID")):
+        return None
+    if verdict.bare and (
+        site is None
+        or read.clause.section == "structure"
+        or (read.reading.structural and not read.reading.cue)
+    ):
+        return None
+    head = read.clause.tokens[verdict.first]
+    if (
+        verdict.state is ABSENT
+        and head.kind == "COLD"
+        and verdict.first == verdict.last == 0
+        and reader.form
+        and site
+        and not ("CUE" in kinds or reader.sentence_cue or site.normally)
+    ):
+        return None  # "Uterus: absent": removed
+    state = verdict.state
+    if verdict.activity:
+        carried = reader.topic_lesion and rule == "carried"
+        lesion = read.lesion or mention.lesion or mention.node or carried
+        if site is None:
+            state = INCREASED if lesion else NORMAL
+        elif site.normally and not lesion and not _goes_on(reader, read):
+            state = INCREASED if is_quoted(site, read) else NORMAL
+        else:
+            state = INCREASED
+    if state is DECREASED and reader.recalls and fades(read, verdict, mention):
+        return INCREASED  # nodes are never colder than what they lie in: less than before
+    return state
+
+
+def _goes_on(reader: Reader, read: ReadClause) -> bool:
+    """ "… foci in the lungs, along with pancolonic uptake": in the same breath as what is increased."""
+    tokens = read.clause.tokens
+    head = tokens[0]
+    if head.chinese:
+        return False
+    if head.kind == "REST" and not head.concept.elsewhere and len(tokens) > 1:
+        # "additional uptake was found in the prostate"
+        return tokens[1].kind == "CUE" and any(
+            d.state is INCREASED and d.sentence >= reader.sentence - 1 for d in reader.drafts[-4:]
+        )
+    return (
+        head.kind == "JOIN"
+        and not read.clause.first
+        and any(d.state is INCREASED and d.sentence == reader.sentence for d in reader.last)
+    )
+
+
+def _one_side_after_all(reader: Reader, mention: Mention, key: str) -> None:
+    """分布不对称，左侧增高: the side says what the spread meant."""
+    for said in reader.drafts[-_NEAR:]:
+        if (
+            said.key == key
+            and said.spread
+            and said.sentence == reader.sentence
+            and said.mention == (mention.start, mention.end)
+        ):
+            said.state = None
+
+
+def _gone_by_now(reader: Reader, key: str, side: str | None) -> None:
+    """ "Baseline showed avid nodes. Now they are gone." """
+    for said in reader.persisting:
+        if said.key == key and said.side in (None, side):
+            said.state, said.rule = None, "described"
+
+
+def _scored(verdict: Verdict, read: ReadClause) -> bool:
+    """A score, or uptake measured against a reference."""
+    return read.clause.tokens[verdict.first].kind == "VERDICT" or (
+        not verdict.activity and not read.kinds.isdisjoint(("BELOW", "EQUAL", "ABOVE"))
+    )
+
+
+def _overruled(reader: Reader, draft: Draft, verdict: Verdict, read: ReadClause, rule: str) -> bool:
+    """What was said of the place does not hold beside these words."""
+    tokens = read.clause.tokens
+    here = draft.sentence == reader.sentence
+    alone = len(tokens) == 1 and draft.sentence == reader.sentence - 1
+    if draft.rule == "SUV only" and (here or alone) and _scored(verdict, read):
+        return True  # "SUVmax 2.4, DS 3": words beat the number
+    # "faint activity, not increased"
+    return here and rule == "carried" and denies_more(verdict, tokens[verdict.last].kind, draft)
+
+
+def _adds_nothing(
+    reader: Reader, draft: Draft, verdict: Verdict, state: UptakeState, read: ReadClause
+) -> bool:
+    """The clause only goes on about what is stated already."""
+    here = draft.sentence == reader.sentence
+    if draft.rule == "SUV only" and read.kinds <= _CHANGED and state is not NORMAL:
+        return True  # "SUVmax 4.0, decreased": less than before
+    focal = read.clause.tokens[verdict.last].kind == "FOCAL"
+    if here and draft.state is INCREASED and state is NORMAL and focal:
+        return True  # "diffusely increased uptake, no dominant focus"
+    if verdict.above_pool:
+        return here and draft.state is NORMAL
+    return (
+        here
+        and draft.state is DECREASED
+        and verdict.state is NORMAL
+        and verdict.spread
+        and _scored(verdict, read)
+    )
+
+
+def _taken_in(reader: Reader, draft: Draft, verdict: Verdict, state: UptakeState, read: ReadClause) -> bool:
+    """What was said of the place is part of what is said now: the later word says more."""
+    if draft.sentence != reader.sentence:
+        return False
+    traces = draft.state is NORMAL and state is ABSENT and not read.clause.chinese
+    return (
+        (draft.spread and not adds(read) and not traces)
+        or (draft.no_uptake and state is ABSENT)
+        or (draft.activity and draft.state is NORMAL and state is INCREASED)
+    )
+
+
+def _write(
+    draft: Draft,
+    verdict: Verdict,
+    state: UptakeState,
+    side: str | None,
+    read: ReadClause,
+    rule: str,
+    sentence: int,
+) -> None:
+    tokens = read.clause.tokens
+    draft.state, draft.rule, draft.side, draft.sentence = state, rule, side, sentence
+    draft.uptake = (tokens[verdict.first].start, tokens[verdict.last].end)
+    draft.degree = verdict.degree if verdict.state is state else None
+    draft.bare, draft.shape = verdict.bare, verdict.shape
+    draft.spread = verdict.spread or (state is INCREASED and verdict.state is DECREASED)
+    draft.no_uptake, draft.activity = verdict.no_uptake, verdict.activity
+    draft.suv += read.suv
+    draft.size_mm += tuple([s for s in read.sizes if s not in draft.size_mm])

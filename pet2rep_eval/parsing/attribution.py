@@ -22,6 +22,7 @@ INCREASED, NORMAL = UptakeState.INCREASED, UptakeState.NORMAL
 
 _PARTS = frozenset({"PART", "SIDE"})
 _NAMED_CAUSE = frozenset({"BENIGN", "DEG", "JOIN"})
+_TRACED = frozenset({"CUE", "HOT", "HYPO", "VOID"})
 _MANY, _FEW = 40, 8
 """Bounds of what is looked back on, so that the work stays linear in the text."""
 
@@ -193,18 +194,29 @@ class Reader:
         self.contrast = self.contrast or read.reading.contrast
 
     def _recall_disease(self, read: ReadClause) -> None:
-        """食管癌放疗后，病变段管壁增厚: the part is of the organ that the disease is of."""
+        """食管癌放疗后，病变段管壁增厚: the part is of the organ that the disease is of; 左肺癌，代谢增高: so is the uptake."""
         tokens = read.clause.tokens
         if read.named or (read.clause.first and not read.clause.soft and "DISEASE" not in read.kinds):
             self.disease = []
-        elif "DISEASE" in read.kinds and read.clause.first and tokens[0].kind == "DISEASE":
-            organs = tokens[0].concept.organs
-            self.disease = [Mention(organs, (), None, tokens[0].start, tokens[0].end, 0, 0)]
-        elif self.disease and any((g.part or g.lesion) and not g.mentions for g in read.groups):
-            group = next(g for g in read.groups if (g.part or g.lesion) and not g.mentions)
-            if not any(t.kind == "NEG" for t in tokens[: group.first]):
-                self.set_topic(self.disease, read)
-                self.disease = []
+            return
+        at = next((i for i, t in enumerate(tokens) if t.kind == "DISEASE" and t.concept.organs), None)
+        if at is not None and read.clause.first:
+            side = next((t.concept.side for t in tokens[:at] if t.kind == "SIDE"), None)
+            self.disease = [Mention(tokens[at].concept.organs, (), side, tokens[at].start, tokens[at].end, at, at)]
+        if not self.disease:
+            return
+        group = next((g for g in read.groups if (g.part or g.lesion) and not g.mentions), None)
+        if group is not None and at is None:
+            meant = not any(t.kind == "NEG" for t in tokens[: group.first])
+        else:
+            meant = (
+                not any(g.mentions or g.node for g in read.groups)
+                and not read.kinds.isdisjoint(_TRACED)
+                and any(v.state is not NORMAL and not v.bare for v in read.verdicts)
+            )
+        if meant:
+            self.set_topic(self.disease, read)
+            self.disease = []
 
     def _called_grave(self, read: ReadClause) -> None:
         """ "Uptake in the atrial wall, concerning for a metastasis": more than what the organ normally shows."""

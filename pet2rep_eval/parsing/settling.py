@@ -45,7 +45,7 @@ def _is_seen(tokens: list[Token], i: int) -> bool:
     before = tokens[i - 1] if i else None
     after = tokens[i + 1] if i + 1 < len(tokens) else None
     return not token.chinese and (
-        (before is not None and before.kind == "HOT" and token.start - before.end <= 1)
+        (before is not None and before.kind in ("HOT", "VERDICT") and token.start - before.end <= 1)
         or (
             token.kind == "DISEASE"
             and after is not None

@@ -44,6 +44,8 @@ class Reader:
         self.topic: list[Mention] = []
         self.topic_lesion = False
         self.blocked = False
+        self.field_from = 0
+        """The first statement below the last heading."""
         self.field: frozenset[str] = frozenset()
         """The organs of the heading above."""
         self.field_topic: list[Mention] = []
@@ -297,6 +299,7 @@ class Reader:
                     and said is not None
                     and said.key == key
                     and said.state is NORMAL
+                    and said.order >= self.field_from
                     and said.ct is None
                     and not read.sizes
                     and ("NEG" in read.kinds or not (read.lesion or read.finding))

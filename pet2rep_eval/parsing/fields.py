@@ -17,6 +17,7 @@ def enter_heading(reader: Reader, clause: Clause) -> None:
     """A heading, or the name of a field: what stands below it is about its organs, or lies in its region."""
     tokens = clause.tokens
     kinds = [t.kind for t in tokens]
+    reader.field_from = len(reader.drafts)
     reader.heading_lesion = "LESION" in kinds or any(
         t.concept.name == "liver.parts" or t.concept.finding for t in tokens
     )

@@ -155,7 +155,7 @@ def merged(clauses: list[Clause]) -> list[Clause]:
             _append(anchor, clause)
         elif (
             not clause.chinese
-            and (clause.first or waiting)
+            and (clause.first or waiting or _leads_in(out))
             and (only_adjectives(clause) or (not waiting and _participle(clause)))
         ):
             waiting.append(clause)
@@ -190,6 +190,11 @@ _FINITE = frozenset(
 )
 
 _VERDICTS = frozenset("UP DOWN COLD EVEN HOT HYPO VOID ABN PHYS NEG".split())
+
+
+def _leads_in(out: list[Clause]) -> bool:
+    """ "Five days after a vaccine: avid, enlarged nodes": a new beginning, for nothing was named before the colon."""
+    return bool(out) and out[-1].colon and not any(t.kind in ELEMENTS for t in out[-1].tokens)
 
 
 def _shares(clause: Clause, head: Clause) -> bool:
@@ -345,4 +350,5 @@ def _append(head: Clause, tail: Clause) -> None:
     head.announces |= head.colon and head.first and all(t.kind not in ELEMENTS for t in head.tokens)
     comma = [] if tail.tokens[0].kind == "JOIN" else [comma_between(head.end, tail.start)]
     head.tokens = [*head.tokens, *comma, *tail.tokens]
+    head.colon |= tail.colon
     head.chinese = is_chinese(head.tokens)

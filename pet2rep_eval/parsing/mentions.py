@@ -251,6 +251,10 @@ class _GroupReader:
         following = self._following(i)
         if following and self.tokens[i + 1].paren and not self.tokens[i].paren:
             return False  # "both sides of the neck (levels II-V)"
+        if following == "COMMA" and i == 1 and self.first and self.tokens[0].kind == "IN":
+            # "In the pelvis, the left inguinal nodes …"
+            behind = next((t.kind for t in self.tokens[3:5] if t.kind != "SIDE"), "")
+            return behind == "SITE" and not self.tokens[0].chinese
         return following == "SITE" or (
             following == "SIDE" and i + 2 < self.chunk.end and self.tokens[i + 2].kind == "SITE"
         )

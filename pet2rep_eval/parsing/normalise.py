@@ -53,6 +53,8 @@ _BEGINS = re.compile(r"[\u3400-\u9fffFfSs]")
 _INDENTED = re.compile(r"(?:[-–—*+☑☒·‣▪]|>{1,2}|\d{1,2}[.)、)]|\[[xX✓√]\])[ \t]+")
 """A list mark behind the indentation of its line."""
 _TICKED = re.compile(r"\[[xX✓√]\]|[☑☒]|\[ \][^\[\]\n]{1,30}\[ \]")
+_BOX_LAST = re.compile(r"^[^\n\[☐☑☒]*[^\s\[☐☑☒](?:[ \t]*(?:\[[ xX✓√_]\]|[☐☑☒])[^\n\[☐☑☒]*?){2,6}(?<=[\]☐☑☒])[ \t]*$", re.MULTILINE)
+_UNTICKED_BEHIND = re.compile(r"[^\[\]\n☐☑☒.:;]{1,40}(?:\[[ _]\]|☐)")
 _UNTICKED = re.compile(r"(?:\[[ _]\]|☐)[^\[\]\n☐☑☒.:;]{1,40}")
 _ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&", "&nbsp;": " ", "&quot;": '"', "&apos;": "'"}
 _HAN = re.compile(r"[\u3400-\u9fff]")
@@ -141,12 +143,18 @@ def _is_spaced(text: str) -> bool:
     return gaps > 3 * (1 + len(_MARKS.findall(text))) and len(text) > _PHRASE * gaps
 
 
+def _blank(match: re.Match[str]) -> str:
+    """Blanks of the same length, so that every place is kept."""
+    return " " * len(match.group())
+
+
 def normalise(text: str) -> Normalised:
     """Normalises *text*, in time linear in its length."""
     json_shaped = _JSON.match(text) is not None
     if _TICKED.search(text):
-        # a box that is not ticked says nothing; blanks of the same length keep every place
-        text = _UNTICKED.sub(lambda m: " " * len(m.group()), text)
+        # a box that is not ticked says nothing; in a line that ends with one the boxes stand behind: "Yes [ ]  No [x]"
+        text = _BOX_LAST.sub(lambda m: _UNTICKED_BEHIND.sub(_blank, m.group()), text)
+        text = _UNTICKED.sub(_blank, text)
     builder = _Builder(text, json_shaped)
     markup, plain = _MARKUP.match, builder.plain
     position = 0

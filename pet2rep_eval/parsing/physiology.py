@@ -79,6 +79,9 @@ def called_physiological(reader: Reader, read: ReadClause) -> bool:
         or "AGAINST" in kinds
     )
     doubtful = any(t.text in ("不除外", "待排", "不排除", "可能待排") for t in tokens)
+    for draft in reader.last if other and not read.named and not read.clause.chinese else ():
+        if draft.activity and draft.state is NORMAL and draft.sentence == reader.sentence:
+            draft.state = INCREASED  # "segmental uptake in the cecum, physiologic versus inflammatory"
     if not (other or doubtful):
         hot = any(d.state is INCREASED and d.sentence == reader.sentence for d in reader.last)
         if hot and excreted and not read.named and all(v.state is NORMAL for v in read.verdicts):

@@ -24,7 +24,9 @@ from pet2rep_eval.parsing.valued import reference_value, suv_only
 from pet2rep_eval.parsing.weighing import extend
 from pet2rep_eval.records import UptakeState
 
-NORMAL = UptakeState.NORMAL
+INCREASED, NORMAL = UptakeState.INCREASED, UptakeState.NORMAL
+
+_COLD = frozenset({"COLD"})
 
 
 def _seen_earlier(reader: Reader, read: ReadClause) -> bool:
@@ -83,6 +85,10 @@ def _likewise(reader: Reader, read: ReadClause) -> bool:
         for draft, _, span in reader.earlier:  # 原纵隔淋巴结代谢增高,本次未见
             draft.state, draft.uptake, draft.rule = NORMAL, span, "likewise"
         reader.earlier = []
+        return True
+    if reader.asked and read.kinds == _COLD and any(d.state is INCREASED and d.lesion for d in reader.last):
+        for draft in reader.last:  # "Hypermetabolic liver lesion: Absent"
+            draft.state, draft.degree, draft.rule = NORMAL, None, "likewise"
         return True
     if read.verdicts or not reader.last or read.suv or read.kinds.isdisjoint(("NEG", "LIKEWISE")):
         return False
@@ -199,7 +205,7 @@ RULES: tuple[tuple[str, Rule, frozenset[str]], ...] = (
     ("stated", stated, _NAMES),
     ("specified", specified, LEADS),
     ("announced", _announced, _NAMES | {"VERB", "NEG"}),
-    ("likewise", _likewise, frozenset({"NEG", "LIKEWISE"})),
+    ("likewise", _likewise, frozenset({"NEG", "LIKEWISE"}) | _COLD),
     ("remainder", remainder, frozenset({"REST"})),
     ("carried", carry, _ANY),
     ("SUV only", suv_only, frozenset({"SUV"})),

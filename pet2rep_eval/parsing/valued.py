@@ -32,6 +32,8 @@ def reference_value(reader: Reader, read: ReadClause) -> bool:
     if bare_value and not reader.form:
         reader.reference_clause = True
         return True  # 肝脏SUVmax 2.9
+    if read.named and "PHYS" in read.kinds and not read.suv and not read.clause.chinese:
+        return False  # "physiologic blood pool activity in the aorta"
     if not read.reference:
         return bool(reader.reference_clause and read.suv and not read.named and not read.verdicts)
     if _aside_reference(read):

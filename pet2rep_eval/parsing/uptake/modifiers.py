@@ -148,6 +148,8 @@ class Modifiers(Comparisons):
         ):
             j += 1
         following = self.tokens[j].kind if j < self.size else ""
+        if token.concept.weak and following not in ("CUE", "HOT", "UP", "DOWN", "COLD"):
+            return  # "no residual disease", "abnormally pale"
         if following in _NOUNS or following in ("UP", "DOWN", "COLD"):
             self.abnormal = i
             return

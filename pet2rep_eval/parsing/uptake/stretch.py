@@ -142,7 +142,7 @@ class Stretch:
         if opened.focal:
             return False
         if opened.symmetric and opened.degree != "marked":
-            return True
+            return not self.tokens[opened.last].concept.weak  # but a symmetric distribution is normal
         low = opened.degree == "mild" and (opened.spread or self._is_low(opened))
         return low and not opened.uneven and not self._is_diffuse(opened)
 

@@ -92,6 +92,8 @@ def bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention]
     if inner and before and not chinese and all(m.regions for m in inner) and before[-1].organs:
         inner = []  # "bone marrow activity of the pelvis is reduced"
         return before[-1:], "direct"
+    if inner and joint == "in" and not chinese and _in_named_bones(inner, after, verdict, tokens):
+        return after, "inside"
     if inner:
         if before and not chinese and any(t.kind == "NEG" for t in tokens[: before[0].first]):
             inner = before + inner  # "neither the valves nor the great vessels"
@@ -114,7 +116,8 @@ def bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention]
         for mention in after:
             if mention.organs != before[-1].organs:
                 mention.place = mention.aside = True
-        return [before[-1]], "compound"  # "brown fat activation in the neck"
+        # "brown fat activation in the neck"
+        return _list_before(before, tokens) if verdict.negated else [before[-1]], "compound"
     if (
         after
         and joint in ("in", "attribute", "of", "list")
@@ -144,6 +147,29 @@ def bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention]
     if after and not chinese:
         return after, "attributive"
     return [], ""
+
+
+def _in_named_bones(
+    inner: list[Mention], after: list[Mention], verdict: Verdict, tokens: Sequence[Token]
+) -> bool:
+    """ "Reduced marrow uptake in the sacrum and the iliac bones": of these, not of the marrow at large."""
+    return (
+        verdict.state in (UptakeState.DECREASED, UptakeState.ABSENT)
+        and all(m.organs == ("bone_marrow",) for m in inner)
+        and bool(after)
+        and all(m.organs in (("bones",), ("spine",)) for m in after)
+        and not any("skelet" in t.text for t in tokens)
+    )
+
+
+def _list_before(before: list[Mention], tokens: Sequence[Token]) -> list[Mention]:
+    """The last name and those listed with it: "lungs and pleura without uptake in the field of view"."""
+    at = len(before) - 1
+    while at and all(
+        t.kind in ("JOIN", "COMMA", "SIDE") for t in tokens[before[at - 1].last + 1 : before[at].first]
+    ):
+        at -= 1
+    return before[at:]
 
 
 def _found_with(tokens: Sequence[Token], verdict: Verdict, mention: Mention) -> bool:

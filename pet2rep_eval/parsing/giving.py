@@ -17,6 +17,7 @@ INCREASED, DECREASED = UptakeState.INCREASED, UptakeState.DECREASED
 ABSENT, NORMAL = UptakeState.ABSENT, UptakeState.NORMAL
 
 _CHANGED = frozenset({"DOWN", "DEG", "CHANGE", "UP"})
+_RIM = frozenset({"NEG", "FOCAL", "CUE", "VERB"})
 _NEAR = 6
 """How many statements are looked back on, so that the work stays linear in the text."""
 
@@ -171,6 +172,8 @@ def _adds_nothing(
     focal = read.clause.tokens[verdict.last].kind == "FOCAL"
     if here and draft.state is INCREASED and state is NORMAL and focal:
         return True  # "diffusely increased uptake, no dominant focus"
+    if here and draft.state is ABSENT and verdict.no_uptake and not read.clause.chinese and "FOCAL" in read.kinds:
+        return read.kinds <= _RIM  # "a photopenic area, without rim uptake"
     if verdict.above_pool:
         return here and draft.state is NORMAL
     return (

@@ -42,6 +42,11 @@ def _locate_fat(mentions: list[Mention], tokens: Sequence[Token]) -> None:
             mention.place = mention.aside = True
 
 
+def _is_soft_mass(tokens: Sequence[Token]) -> bool:
+    """ "Between the scapula and the chest wall there is a soft-tissue mass": of what else could it be?"""
+    return any(t.kind == "LESION" and t.text.startswith(("soft tissue", "soft-tissue")) for t in tokens)
+
+
 _EVERYWHERE = (("skin",), ("peritoneum_mesentery",))
 
 
@@ -180,12 +185,25 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
             ):
                 for mention in group.mentions:
                     mention.organs, mention.place = ("muscles_soft_tissue",), False
+    everywhere = [m for g in groups for m in g.mentions]
+    if everywhere and all(m.place and not m.node for m in everywhere) and _is_soft_mass(tokens):
+        sites = load_lexicon().sites
+        for mention in everywhere:
+            if mention.organs and all(sites[o].group == "musculoskeletal" for o in mention.organs):
+                mention.organs, mention.place = ("muscles_soft_tissue",), False
     if node is None and any(g.lesion for g in groups):
         for group in groups:
             for mention in group.mentions:
                 if mention.mass and not mention.place and not group.node:
                     mention.organs = (mention.mass,)
                 mention.lesion = True
+    # "nodes retroperitoneally or in the pelvis"
+    for earlier, later in pairs:
+        joint = [t.kind for t in tokens[earlier.last + 1 : later.first]]
+        if earlier.node and earlier.node_first and joint == ["JOIN", "IN"] and not (later.node or later.lesion):
+            for mention in later.mentions:
+                if mention.regions and mention.nodes:
+                    to_nodes(mention)
     # "a pulmonary nodule in the right lower lobe" is one place
     for earlier, later in pairs:
         joint = tokens[earlier.last + 1 : later.first]

@@ -22,7 +22,7 @@ _MARKUP = re.compile(
     r"|(?P<cell></?t[dh]\b[^<>]{0,200}>)"
     r"|(?P<inline></?(?:b|i|u|em|strong|span|sup|sub|font|a|small|mark)(?:\s[^<>]{0,200})?>)"
     r"|(?P<tag></?[a-zA-Z\u4e00-\u9fff][\w\u4e00-\u9fff-]{0,20}(?:\s+[\w:-]{1,30}\s*=[^<>]{0,200})?\s*/?>)"
-    r"|(?P<boxed>【[^【】\n]{1,14}】[:：]?)"
+    r"|(?P<boxed>【[^【】\n]{1,14}】[:：]?|^\[[a-zA-Z][^\[\]\n]{1,30}\](?=[ \t]*[^\s:：.,;。，；]))"
     r"|(?P<null>[\"'][^\"'\n]{1,40}[\"']\s{0,3}:\s{0,3}null\b)"
     r"|(?P<bullet>^[ \t]*(?:[-–—*+☑☒·‣▪]|>{1,2}|\d{1,2}[.)、)]|\[[xX✓√]\])[ \t]+)"
     r"|(?P<entity>&(?:lt|gt|amp|nbsp|quot|apos|\#\d{1,5});)"
@@ -141,6 +141,15 @@ def _torn(out: list[str], text: str, end: int) -> bool:
 def _is_spaced(text: str) -> bool:
     gaps = len(_GAPS.findall(text))
     return gaps > 3 * (1 + len(_MARKS.findall(text))) and len(text) > _PHRASE * gaps
+
+
+def _names_places(name: str) -> bool:
+    """The name of a section, or of places: "[Liver, GB, spleen]"."""
+    lexicon = load_lexicon()
+    if name in lexicon.headings:
+        return True
+    found = [lexicon.phrases.get(part.strip()) for part in re.split(r",|/|&| and ", name)]
+    return all(c is not None and c.kind in ("REGION", "SITE", "NODE") for c in found)
 
 
 def _blank(match: re.Match[str]) -> str:
@@ -279,12 +288,11 @@ class _Builder:
             if value not in BRACKETS:
                 self.add(value, start)
         elif kind == "boxed":
-            name = match.group()[1:].rstrip(":：】").strip().lower()
-            phrase = load_lexicon().phrases.get(name)
-            if name in load_lexicon().headings or (phrase is not None and phrase.kind in ("REGION", "SITE")):
+            name = match.group()[1:].rstrip(":：】]").strip().lower()
+            if _names_places(name):
                 self.paragraphs.add(self.size)
-                self.plain(start, start + match.group().index("】"))
-                self.add(":", start + match.group().index("】"))
+                self.plain(start + (text[start] == "["), start + len(match.group().rstrip(":：】]")))
+                self.add(":", start + len(match.group().rstrip(":：】]")))
             else:
                 self.plain(start, end)
         elif kind == "tag" and match.group().strip("</>").lower() in load_lexicon().phrases:

@@ -129,8 +129,9 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
                 mention.organs, mention.regions = ("bone_marrow" if marrow else "bones",), ()  # under "Bones"
     if not clause.chinese:
         headed = tokens[0].kind == "REGION" and tokens[0].concept.regions == ("chest",)
-        if headed or reader.region == ("chest",) or "bones" in reader.field:
-            numbered = _numbered(tokens, "bones" in reader.field)
+        bones = "bones" in reader.field or (bool(reader.topic) and all(m.organs == ("bones",) for m in reader.topic))
+        if headed or reader.region == ("chest",) or bones:
+            numbered = _numbered(tokens, bones)
             for mention in (m for g in groups for m in g.mentions if headed and numbered and m.first == 0):
                 mention.place = mention.aside = True  # "[Chest] uptake in a nodule in S6"
             groups += numbered

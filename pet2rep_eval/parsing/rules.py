@@ -17,7 +17,7 @@ from pet2rep_eval.parsing.grammar import TERMS
 from pet2rep_eval.parsing.mentions import Mention
 from pet2rep_eval.parsing.physiology import called_physiological
 from pet2rep_eval.parsing.specifying import LEADS, specified
-from pet2rep_eval.parsing.stating import carried, stated
+from pet2rep_eval.parsing.stating import by_value, carried, stated
 from pet2rep_eval.parsing.subjects import is_open
 from pet2rep_eval.parsing.uptake import Verdict
 from pet2rep_eval.parsing.valued import reference_value, suv_only
@@ -40,6 +40,9 @@ def _seen_earlier(reader: Reader, read: ReadClause) -> bool:
         reader.last = drafts
     else:
         drafts = [d for m in reader.topic for d in m.drafts.values() if d.state is None]
+    if read.suv and read.named and "PRESENT" in read.kinds:
+        by_value(reader, read, True)  # "the previously avid node is now subcentimetric with SUVmax 1.3"
+        return True
     span = (read.clause.tokens[verdicts[-1].first].start, read.clause.tokens[verdicts[-1].last].end)
     reader.earlier += [(d, verdicts[-1], span) for d in drafts if verdicts[-1].state is not NORMAL]
     return True

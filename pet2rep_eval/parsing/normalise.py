@@ -55,6 +55,8 @@ _INDENTED = re.compile(r"(?:[-–—*+☑☒·‣▪]|>{1,2}|\d{1,2}[.)、)]|\[[
 _TICKED = re.compile(r"\[[xX✓√]\]|[☑☒]|\[ \][^\[\]\n]{1,30}\[ \]")
 _BOX_LAST = re.compile(r"^[^\n\[☐☑☒]*[^\s\[☐☑☒](?:[ \t]*(?:\[[ xX✓√_]\]|[☐☑☒])[^\n\[☐☑☒]*?){2,6}(?<=[\]☐☑☒])[ \t]*$", re.MULTILINE)
 _UNTICKED_BEHIND = re.compile(r"[^\[\]\n☐☑☒.:;]{1,40}(?:\[[ _]\]|☐)")
+_TICK_INSIDE = re.compile(r"(?<=[a-z])[ \t]{1,160}+(?:\[[xX✓√]\]|[☑☒])(?= ?[a-z])")
+"""Behind the name of a field, which it parts from its answer."""
 _UNTICKED = re.compile(r"(?:\[[ _]\]|☐)[^\[\]\n☐☑☒.:;]{1,40}")
 _ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&", "&nbsp;": " ", "&quot;": '"', "&apos;": "'"}
 _HAN = re.compile(r"[\u3400-\u9fff]")
@@ -164,6 +166,7 @@ def normalise(text: str) -> Normalised:
         # a box that is not ticked says nothing; in a line that ends with one the boxes stand behind: "Yes [ ]  No [x]"
         text = _BOX_LAST.sub(lambda m: _UNTICKED_BEHIND.sub(_blank, m.group()), text)
         text = _UNTICKED.sub(_blank, text)
+        text = _TICK_INSIDE.sub(lambda m: ":" + " " * (len(m.group()) - 1), text)
     builder = _Builder(text, json_shaped)
     markup, plain = _MARKUP.match, builder.plain
     position = 0
@@ -294,6 +297,8 @@ class _Builder:
                 self.plain(start + (text[start] == "["), start + len(match.group().rstrip(":：】]")))
                 self.add(":", start + len(match.group().rstrip(":：】]")))
             else:
+                if text[start] == "[":
+                    self.paragraphs.add(self.size)
                 self.plain(start, end)
         elif kind == "tag" and match.group().strip("</>").lower() in load_lexicon().phrases:
             self.plain(start + 1, end - 1)  # 〈normal〉: a bracket, no markup

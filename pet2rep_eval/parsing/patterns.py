@@ -12,7 +12,7 @@ from pet2rep_eval.parsing.tables import figures
 # Lists are bounded, so that each alternative stays linear on adversarial input.
 # Vertebrae are named by number, not by words: L4/5, C3-C5, 胸12椎体, T5 vertebra
 _SPINE = (
-    r"(?<![a-z0-9.])(?:(?:[cl]|th?)(?:1[0-2]|[1-9])"
+    r"(?<![a-z0-9.])(?<!lesion id: )(?:(?:[cl]|th?)(?:1[0-2]|[1-9])"
     # D is dorsal, but not in a D2 gastrectomy, vitamin D3 or 胃癌D2根治术
     r"|(?<!vitamin )d(?:1[0-2]|[1-9])(?!-\d\d)"
     r"(?!\s?(?:gastr|lymph|dissect|resect|recept|distal|total|subtotal|(?!椎)[\u3400-\u9fff]))"
@@ -43,6 +43,7 @@ _STATION = r"(?<![a-z0-9.])(?:1[0-4]|[1-9])[rl]?(?:[组区]?[、/,及和](?:1[0-
 
 _PATTERNS = re.compile(
     rf"(?P<SUV>{SUV})|(?P<SIZE>{SIZE})|(?P<SPINE>{_SPINE})|(?P<LEVEL>{_LEVEL})|(?P<STATION>{_STATION})|(?P<NECK>{_NECK})|(?P<STATIONS>{_STATIONS})"
+    r"|(?P<PERCENT>(?:[1-4]?\d|(?:(?<=< )|(?<=<)|(?<=below )|(?<=than )|(?<=under ))50)(?:\.\d)? ?% of (?:the )?(?:maxim(?:um|al)|max|peak)\b(?: (?:uptake|activity|counts))?)"
     r"|(?P<STOP>[。;!?]+|\.(?=\s|$|[^\d\s])(?!\w\.))|(?P<COMMA>,)|(?P<COLON>:|(?<=[\u3400-\u9fff])--(?=[\u3400-\u9fff]))|(?P<OPEN>\()|(?P<CLOSE>\))",
 )
 

@@ -69,7 +69,11 @@ def _below_heading(reader: Reader, tokens: Sequence[Token], groups: list[Group])
         if at is not None and not reader.topic:
             nodule = Mention(("lungs",), (), None, tokens[at].start, tokens[at].end, at, at, lesion=True)
             out.append(Group([nodule], at, at, lesion=True))
-    if nodes and tokens[nodes - 1].kind == "JOIN" and (named or out) and not any(m.node for m in named):
+    listed = bool(nodes) and (
+        tokens[nodes - 1].kind == "JOIN"
+        or (tokens[nodes - 1].kind == "COMMA" and tokens[nodes + 1 : nodes + 2] and tokens[nodes + 1].kind == "JOIN")
+    )
+    if nodes and listed and (named or out) and not any(m.node for m in named):
         before = next((m for m in named if m.first <= nodes - 2 <= m.last), None)
         if out or (before is not None and before.organs and not is_station(before)):
             found = reader.generic_nodes(Group([], nodes, nodes, node=True))
@@ -134,7 +138,8 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
             numbered = _numbered(tokens, bones)
             for mention in (m for g in groups for m in g.mentions if headed and numbered and m.first == 0):
                 mention.place = mention.aside = True  # "[Chest] uptake in a nodule in S6"
-            groups += numbered
+            groups = [*groups, *numbered]
+            there = there | {"SITE"} if numbered else there
     if groups and not clause.chinese and any(t.concept.name == "bones.lesions" for t in tokens):
         for mention in (m for g in groups for m in g.mentions if m.regions == ("pelvis",)):
             mention.organs, mention.regions = ("bones",), ()  # "sclerotic lesions in the pelvis"
@@ -149,7 +154,8 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
     if groups and not _LOCATING.isdisjoint(there):
         mark_places(reader, groups, clause, kinds)
     verdicts = list(reading.verdicts)
-    titled = clause.colon and clause.first and not clause.chinese and tokens[-1].kind == "CUE"
+    titled = clause.colon and clause.first and not clause.chinese
+    titled = titled and (tokens[-1].kind == "CUE" or ("CUE" in there and tokens[-1].kind in ("SURROUND", "REF")))
     if titled and "SUV" not in there and all(v.activity for v in verdicts):
         verdicts = []  # "Myocardial uptake:", the name of a field
     suv, sizes = measured(tokens) if "SUV" in there or "SIZE" in there else ((), [])

@@ -107,9 +107,18 @@ def stated(reader: Reader, read: ReadClause) -> bool:
     ):
         # "… with superimposed lesions in L2 and the sacrum": what follows is about these
         topic, last = trailing, [d for m in trailing for d in m.drafts.values()]
-    reader.set_topic(_new_topic(reader, read, topic), read)
+    reader.set_topic(_new_topic(reader, read, _behind_with(read, topic)), read)
     reader.last = last
     return True
+
+
+def _behind_with(read: ReadClause, topic: list[Mention]) -> list[Mention]:
+    """ "Avid discitis of L3/L4 with a psoas abscess: hypermetabolic wall": the colon speaks of what stands last."""
+    tokens = read.clause.tokens
+    if not read.clause.colon or read.clause.chinese or tokens[-1].kind != "LESION" or len(topic) < 2:
+        return topic
+    at = next((i for i, t in enumerate(tokens) if t.concept.name == "verb.with"), len(tokens))
+    return [m for m in topic if m.first > at] or topic
 
 
 def _beside_cold(read: ReadClause, verdicts: list[Verdict]) -> bool:

@@ -196,6 +196,8 @@ def _numbers(text: str, at: int) -> bool:
     return _NUMBER.search(text, max(0, at - 3), at) is not None and text[at + 1 : at + 2] == " "
 
 
+_PERCENT_CONCEPT = Concept("decreased.percent", "HYPO")
+"""Less than half of the greatest uptake, as the myocardium is judged."""
 _MEASURES = frozenset({"SUV", "SIZE"})
 _NUMBERED = {
     "SPINE": _SPINE_CONCEPT,
@@ -203,6 +205,7 @@ _NUMBERED = {
     "NECK": _NECK_CONCEPT,
     "STATIONS": _STATIONS_CONCEPT,
     "STATION": _STATION_CONCEPT,
+    "PERCENT": _PERCENT_CONCEPT,
 }
 
 

@@ -165,6 +165,8 @@ class Directions(Targets):
             )
         ):
             self._finish_open()  # "rim uptake and a cold centre"
+        if opened is not None and opened.negated and token.paren and not self.tokens[opened.last].paren:
+            self._close_stretch(i)  # "no uptake (photopenic)"
         negated = self._negated()
         first = i
         degree = self._degree_for(i)

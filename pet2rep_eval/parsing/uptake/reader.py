@@ -108,9 +108,14 @@ class Reader(Nouns):
     def _is_defect(self, verdict: Verdict) -> bool:
         """放射性缺损区(“冷结节”), 无摄取区(放射性缺损): the word for a defect says more."""
         vague = self.tokens[verdict.last].kind == "HYPO" and self.tokens[verdict.last].concept.weak
-        if not (vague or (verdict.no_uptake and self.tokens[verdict.last].chinese)):
+        if not (vague or verdict.no_uptake):
             return False
-        defects = [v for v in self.out.verdicts if v.state is ABSENT and v is not verdict]
+        aside = not (vague or self.tokens[verdict.last].chinese)  # "no uptake (photopenic)"
+        defects = [
+            v
+            for v in self.out.verdicts
+            if v.state is ABSENT and v is not verdict and (self.tokens[v.first].paren or not aside)
+        ]
         return any(not self._parted(verdict, other) for other in defects)
 
     def _parted(self, one: Verdict, other: Verdict) -> bool:

@@ -204,7 +204,9 @@ class Reader:
         at = next((i for i, t in enumerate(tokens) if t.kind == "DISEASE" and t.concept.organs), None)
         if at is not None and read.clause.first:
             side = next((t.concept.side for t in tokens[:at] if t.kind == "SIDE"), None)
-            self.disease = [Mention(tokens[at].concept.organs, (), side, tokens[at].start, tokens[at].end, at, at)]
+            self.disease = [
+                Mention(tokens[at].concept.organs, (), side, tokens[at].start, tokens[at].end, at, at)
+            ]
         if not self.disease:
             return
         group = next((g for g in read.groups if (g.part or g.lesion) and not g.mentions), None)

@@ -172,7 +172,13 @@ def _adds_nothing(
     focal = read.clause.tokens[verdict.last].kind == "FOCAL"
     if here and draft.state is INCREASED and state is NORMAL and focal:
         return True  # "diffusely increased uptake, no dominant focus"
-    if here and draft.state is ABSENT and verdict.no_uptake and not read.clause.chinese and "FOCAL" in read.kinds:
+    if (
+        here
+        and draft.state is ABSENT
+        and verdict.no_uptake
+        and not read.clause.chinese
+        and "FOCAL" in read.kinds
+    ):
         return read.kinds <= _RIM  # "a photopenic area, without rim uptake"
     if verdict.above_pool:
         return here and draft.state is NORMAL

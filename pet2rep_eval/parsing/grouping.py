@@ -200,7 +200,12 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
     # "nodes retroperitoneally or in the pelvis"
     for earlier, later in pairs:
         joint = [t.kind for t in tokens[earlier.last + 1 : later.first]]
-        if earlier.node and earlier.node_first and joint == ["JOIN", "IN"] and not (later.node or later.lesion):
+        if (
+            earlier.node
+            and earlier.node_first
+            and joint == ["JOIN", "IN"]
+            and not (later.node or later.lesion)
+        ):
             for mention in later.mentions:
                 if mention.regions and mention.nodes:
                     to_nodes(mention)

@@ -53,7 +53,10 @@ _BEGINS = re.compile(r"[\u3400-\u9fffFfSs]")
 _INDENTED = re.compile(r"(?:[-–—*+☑☒·‣▪]|>{1,2}|\d{1,2}[.)、)]|\[[xX✓√]\])[ \t]+")
 """A list mark behind the indentation of its line."""
 _TICKED = re.compile(r"\[[xX✓√]\]|[☑☒]|\[ \][^\[\]\n]{1,30}\[ \]")
-_BOX_LAST = re.compile(r"^[^\n\[☐☑☒]*[^\s\[☐☑☒](?:[ \t]*(?:\[[ xX✓√_]\]|[☐☑☒])[^\n\[☐☑☒]*?){2,6}(?<=[\]☐☑☒])[ \t]*$", re.MULTILINE)
+_BOX_LAST = re.compile(
+    r"^[^\n\[☐☑☒]*[^\s\[☐☑☒](?:[ \t]*(?:\[[ xX✓√_]\]|[☐☑☒])[^\n\[☐☑☒]*?){2,6}(?<=[\]☐☑☒])[ \t]*$",
+    re.MULTILINE,
+)
 _UNTICKED_BEHIND = re.compile(r"[^\[\]\n☐☑☒.:;]{1,40}(?:\[[ _]\]|☐)")
 _TICK_INSIDE = re.compile(r"(?<=[a-z])[ \t]{1,160}+(?:\[[xX✓√]\]|[☑☒])(?= ?[a-z])")
 """Behind the name of a field, which it parts from its answer."""

@@ -71,7 +71,11 @@ def _below_heading(reader: Reader, tokens: Sequence[Token], groups: list[Group])
             out.append(Group([nodule], at, at, lesion=True))
     listed = bool(nodes) and (
         tokens[nodes - 1].kind == "JOIN"
-        or (tokens[nodes - 1].kind == "COMMA" and tokens[nodes + 1 : nodes + 2] and tokens[nodes + 1].kind == "JOIN")
+        or (
+            tokens[nodes - 1].kind == "COMMA"
+            and tokens[nodes + 1 : nodes + 2]
+            and tokens[nodes + 1].kind == "JOIN"
+        )
     )
     if nodes and listed and (named or out) and not any(m.node for m in named):
         before = next((m for m in named if m.first <= nodes - 2 <= m.last), None)
@@ -133,7 +137,9 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
                 mention.organs, mention.regions = ("bone_marrow" if marrow else "bones",), ()  # under "Bones"
     if not clause.chinese:
         headed = tokens[0].kind == "REGION" and tokens[0].concept.regions == ("chest",)
-        bones = "bones" in reader.field or (bool(reader.topic) and all(m.organs == ("bones",) for m in reader.topic))
+        bones = "bones" in reader.field or (
+            bool(reader.topic) and all(m.organs == ("bones",) for m in reader.topic)
+        )
         if headed or reader.region == ("chest",) or bones:
             numbered = _numbered(tokens, bones)
             for mention in (m for g in groups for m in g.mentions if headed and numbered and m.first == 0):
@@ -155,7 +161,9 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
         mark_places(reader, groups, clause, kinds)
     verdicts = list(reading.verdicts)
     titled = clause.colon and clause.first and not clause.chinese
-    titled = titled and (tokens[-1].kind == "CUE" or ("CUE" in there and tokens[-1].kind in ("SURROUND", "REF")))
+    titled = titled and (
+        tokens[-1].kind == "CUE" or ("CUE" in there and tokens[-1].kind in ("SURROUND", "REF"))
+    )
     if titled and "SUV" not in there and all(v.activity for v in verdicts):
         verdicts = []  # "Myocardial uptake:", the name of a field
     suv, sizes = measured(tokens) if "SUV" in there or "SIZE" in there else ((), [])

@@ -51,6 +51,12 @@ _LYMPHOMA = re.compile(r"deauville|lymphoma|hodgkin")
 _GRADED = re.compile(r"suv|deauville|lymphoma|hodgkin")
 _ARROW = re.compile(r"\d ?(?:->|→|⇒|=>)(?= ?\d)")
 _NUMBER_OF_ROW = re.compile(r"\s*\d{1,2}[.)]?\s+")
+_CELL = re.compile(r"(?<=[;:,|\t])\s*[^;:,|\t]*|^\s*[^;:,|\t]+")
+_LEADING = re.compile(r"[(<>~ ]{0,2}(\d{1,2}(?:\.\d{1,2})?)(?![\w.%])")
+_EARLIER = re.compile(
+    r"baseline|prior|previous|\bprev\b|initial|\bbefore\b|pre-?(?:treat|ther)|earlier|\bbl\b|\bold\b"
+)
+_DEAUVILLE = re.compile(r"deauville|\bds\b|\b5-?ps\b")
 _LONGEST = 160
 """Characters of a row; what is longer is text."""
 
@@ -72,14 +78,20 @@ def figures(normalised: Normalised) -> Iterator[tuple[int, int, str]]:
         yield from ((v.start(), v.end(), "suv") for v in inside)
     lines = sorted({0, *normalised.breaks, *normalised.paragraphs, len(text)})
     scales: list[str] = []
+    columns: list[str] = []
     for start, end in itertools.pairwise(lines):
-        line = text[start:end].replace("\t", " ")
-        head = _HEAD.fullmatch(line.strip(" .:\n"))
+        raw = text[start:end]
+        line = raw.replace("\t", " ")
+        head = _HEAD.fullmatch(line.strip(" .:;,\n").replace(";", ","))
         if head:
-            scales = _scales(line)
+            scales, columns = _scales(line), _columns(raw)
+            continue
+        cells = _cells(raw) if columns else []
+        if len(cells) == len(columns) > 1 and len(raw) <= _LONGEST:
+            yield from _row(cells, columns, start)
             continue
         if start in normalised.paragraphs and not _ROW.match(line.strip()):
-            scales = []
+            scales, columns = [], []
         inline = _INLINE.search(line)
         if inline:
             yield from (
@@ -101,6 +113,41 @@ def figures(normalised: Normalised) -> Iterator[tuple[int, int, str]]:
             found = _FIGURE.finditer(line, begin)
             for scale, match in zip(scales, found, strict=False):
                 yield start + match.start(), start + match.end(), scale
+
+
+def _cells(line: str) -> list[tuple[int, str]]:
+    """The cells of a row, each with where it begins; empty ones at both ends are no cells."""
+    cells = [(m.end() - len(m.group().lstrip()), m.group().strip()) for m in _CELL.finditer(line)]
+    while cells and not cells[-1][1]:
+        cells.pop()
+    while cells and not cells[0][1]:
+        del cells[0]
+    return cells
+
+
+def _columns(head: str) -> list[str]:
+    """What each column holds: a scale, or nothing that is read; values of an earlier study are not."""
+    return [
+        ""
+        if _EARLIER.search(cell)
+        else "suv"
+        if "suv" in cell
+        else "deauville"
+        if _DEAUVILLE.search(cell)
+        else ""
+        for _, cell in _cells(head)
+    ]
+
+
+def _row(cells: list[tuple[int, str]], columns: list[str], start: int) -> Iterator[tuple[int, int, str]]:
+    """The figures of one row; where it begins with its number, the name stands behind."""
+    if cells[0][1].isdigit():
+        yield start, start, "row"
+    for (at, cell), scale in zip(cells, columns, strict=True):
+        match = _LEADING.match(cell) if scale else None
+        if match:
+            offset = at + match.start(1)
+            yield start + offset, start + offset + len(match.group(1)), scale
 
 
 def _scores(text: str) -> Iterator[tuple[int, int]]:

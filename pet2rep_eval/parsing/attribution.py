@@ -196,7 +196,7 @@ class Reader:
         self.contrast = self.contrast or read.reading.contrast
 
     def _recall_disease(self, read: ReadClause) -> None:
-        """食管癌放疗后，病变段管壁增厚: the part is of the organ that the disease is of; 左肺癌，代谢增高: so is the uptake."""
+        """食管癌放疗后，病变段管壁增厚: the part is of that organ; 左肺癌，代谢增高: so is the uptake."""
         tokens = read.clause.tokens
         if read.named or (read.clause.first and not read.clause.soft and "DISEASE" not in read.kinds):
             self.disease = []

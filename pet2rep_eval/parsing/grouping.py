@@ -199,11 +199,11 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
                 mention.lesion = True
     # "nodes retroperitoneally or in the pelvis"
     for earlier, later in pairs:
-        joint = [t.kind for t in tokens[earlier.last + 1 : later.first]]
+        leading = [t.kind for t in tokens[earlier.last + 1 : later.first]]
         if (
             earlier.node
             and earlier.node_first
-            and joint == ["JOIN", "IN"]
+            and leading == ["JOIN", "IN"]
             and not (later.node or later.lesion)
         ):
             for mention in later.mentions:

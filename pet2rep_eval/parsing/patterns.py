@@ -41,9 +41,15 @@ _STATIONS = (
 
 _STATION = r"(?<![a-z0-9.])(?:1[0-4]|[1-9])[rl]?(?:[组区]?[、/,及和](?:1[0-4]|[1-9])[rl]?){0,20}[组区](?!间)"
 
+_PERCENT = (
+    r"(?:[1-4]?\d|(?:(?<=< )|(?<=<)|(?<=below )|(?<=than )|(?<=under ))50)(?:\.\d)? ?% of (?:the )?"
+    r"(?:maxim(?:um|al)|max|peak)\b(?: (?:uptake|activity|counts))?"
+)
+"""Less than half of the greatest uptake."""
+
 _PATTERNS = re.compile(
     rf"(?P<SUV>{SUV})|(?P<SIZE>{SIZE})|(?P<SPINE>{_SPINE})|(?P<LEVEL>{_LEVEL})|(?P<STATION>{_STATION})|(?P<NECK>{_NECK})|(?P<STATIONS>{_STATIONS})"
-    r"|(?P<PERCENT>(?:[1-4]?\d|(?:(?<=< )|(?<=<)|(?<=below )|(?<=than )|(?<=under ))50)(?:\.\d)? ?% of (?:the )?(?:maxim(?:um|al)|max|peak)\b(?: (?:uptake|activity|counts))?)"
+    rf"|(?P<PERCENT>{_PERCENT})"
     r"|(?P<STOP>[。;!?]+|\.(?=\s|$|[^\d\s])(?!\w\.))|(?P<COMMA>,)|(?P<COLON>:|(?<=[\u3400-\u9fff])--(?=[\u3400-\u9fff]))|(?P<OPEN>\()|(?P<CLOSE>\))",
 )
 

@@ -69,14 +69,8 @@ def _below_heading(reader: Reader, tokens: Sequence[Token], groups: list[Group])
         if at is not None and not reader.topic:
             nodule = Mention(("lungs",), (), None, tokens[at].start, tokens[at].end, at, at, lesion=True)
             out.append(Group([nodule], at, at, lesion=True))
-    listed = bool(nodes) and (
-        tokens[nodes - 1].kind == "JOIN"
-        or (
-            tokens[nodes - 1].kind == "COMMA"
-            and tokens[nodes + 1 : nodes + 2]
-            and tokens[nodes + 1].kind == "JOIN"
-        )
-    )
+    beside = [t.kind for t in tokens[nodes - 1 : nodes + 2]] if nodes else []
+    listed = beside[:1] == ["JOIN"] or (beside[:1] == ["COMMA"] and beside[2:] == ["JOIN"])
     if nodes and listed and (named or out) and not any(m.node for m in named):
         before = next((m for m in named if m.first <= nodes - 2 <= m.last), None)
         if out or (before is not None and before.organs and not is_station(before)):

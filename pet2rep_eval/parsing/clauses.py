@@ -348,7 +348,9 @@ def _unknown_heading(colon: Token, normalised: Normalised, marks: list[int]) -> 
     )
 
 
-_CLAUSE_WORDS = frozenset("but while whereas although though however 但 但是 然而 而 which yet 后者".split())
+_CLAUSE_WORDS = frozenset(
+    "but while whereas although though however 但 但是 然而 而 which where yet 后者".split()
+)
 
 
 _ANSWERS = frozenset("SUV SIZE EVEN UP DOWN COLD CUE HOT HYPO VOID VERDICT PHYS".split())

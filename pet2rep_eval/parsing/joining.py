@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pet2rep_eval.parsing.adjectives import ADJECTIVES, only_adjectives
 from pet2rep_eval.parsing.grammar import ELEMENTS
-from pet2rep_eval.parsing.tokens import SEEN, comma_between
+from pet2rep_eval.parsing.tokens import SEEN, Token, comma_between
 from pet2rep_eval.parsing.units import Clause, is_chinese, says, says_so
 
 _VALUES = frozenset({"SUV", "SIZE", "COMMA"})
@@ -76,9 +76,23 @@ def _split_last(clauses: list[Clause]) -> Iterator[Clause]:
 
 def _list_end(clause: Clause) -> int:
     """Index of the joining word behind the last member of a list, where something else is said after it; or 0."""
-    if clause.chinese or clause.first or clause.tokens[0].kind != "JOIN":
+    if clause.chinese or clause.first:
         return 0
     kinds = [t.kind for t in clause.tokens]
+    with_more = next((i for i, t in enumerate(clause.tokens) if t.concept.name == "verb.with"), 0)
+    if with_more and "JOIN" in kinds[:with_more] and kinds[0] != "JOIN":
+        # "…, mediastinal and retroperitoneal stations with avid nodules in both lungs"
+        names = (
+            all(k in ELEMENTS or k == "JOIN" for k in kinds[:with_more]) and "LESION" not in kinds[:with_more]
+        )
+        finds = (
+            "HOT" in kinds[with_more:]
+            and kinds[with_more + 1] != "HOT"
+            and "SITE" in kinds[kinds.index("HOT") :]
+        )
+        return with_more if names and finds else 0
+    if kinds[0] != "JOIN":
+        return 0
     if kinds.count("JOIN") < 2:
         return 0
     at = kinds.index("JOIN", 1)
@@ -133,6 +147,8 @@ def merged(clauses: list[Clause]) -> list[Clause]:
             )
         ):
             _append(out[-1], clause)
+        elif not waiting and out and _compares(clause) and _announces(out[-1], out) and not clause.trailing:
+            _append(out[-1], clause)  # "uptake, more intense than liver, in the walls of the aorta"
         elif _bare(clause):
             if (
                 not waiting
@@ -242,7 +258,7 @@ def _continued(clause: Clause, out: list[Clause]) -> Clause | None:
     for earlier in reversed(out[-3:]):
         if earlier.heading:
             return None
-        kinds = {t.kind for t in earlier.tokens}
+        kinds = {t.kind for t in _without_comparison(earlier.tokens)}
         if not kinds & {"SITE", "REGION"} and (kinds & {"HOT", "CUE"}) and earlier.first:
             return earlier
         if "CUE" in kinds and "IN" in kinds and earlier is out[-1]:
@@ -302,8 +318,38 @@ def _announces(clause: Clause, out: list[Clause]) -> bool:
         and clause.first
         and clause is out[-1]
         and says(clause)
-        and not any(t.kind in ("SITE", "REGION", "HILUM", "REST") for t in clause.tokens)
+        and not any(t.kind in ("SITE", "REGION", "HILUM", "REST") for t in _without_comparison(clause.tokens))
     )
+
+
+_COMPARING = frozenset({"ABOVE", "BELOW", "EQUAL"})
+
+
+def _compares(clause: Clause) -> bool:
+    """ "… more intense than liver": nothing but a comparison with other tissue."""
+    kinds = {t.kind for t in clause.tokens}
+    compared = bool(kinds & _COMPARING) and kinds <= _COMPARING | {
+        "SITE",
+        "REF",
+        "DEG",
+        "CUE",
+        "OF",
+        "IN",
+        "UP",
+        "DOWN",
+    }
+    return compared and not clause.chinese and not _without_comparison(clause.tokens)
+
+
+def _without_comparison(tokens: list[Token]) -> list[Token]:
+    """The tokens before a comparison with other tissue, and those behind what it names."""
+    at = next((i for i, t in enumerate(tokens) if t.kind in _COMPARING), -1)
+    if at < 0:
+        return tokens
+    end = at + 1
+    while end < len(tokens) and tokens[end].kind in ("SITE", "REF", "CUE", "OF"):
+        end += 1
+    return [*(t for t in tokens[:at] if t.kind not in ("DEG", "UP", "DOWN")), *tokens[end:]]
 
 
 def _goes_on(clause: Clause) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -144,21 +145,32 @@ def _meant(word: str) -> str | None:
     return found[0]
 
 
-def _phrases(text: str) -> list[tuple[int, int, int]]:
-    """Leftmost-longest phrases that stand as words of their own: index, start, end.
+def _phrases(normalised: Normalised) -> list[tuple[int, int, int]]:
+    """Leftmost-longest phrases that stand as words of their own: index, start, end. None goes on into a new paragraph.
 
     The automaton knows nothing of words. Where it finds a phrase inside a longer word ("is" in "thickness"), the next
     best phrases around that place are sought among the overlapping ones, until both agree again.
     """
+    text = normalised.text
     vocabulary = _vocabulary()
     edges = vocabulary.edges
     size = len(text)
+    paragraphs, breaks = sorted(normalised.paragraphs), sorted(normalised.breaks)
+
+    def parted(start: int, end: int) -> bool:
+        """ "Heart: physiologic", and in the next line "Liver: …" """
+        at = bisect.bisect_right(paragraphs, start)
+        if at < len(paragraphs) and paragraphs[at] < end:
+            return True
+        at = bisect.bisect_right(breaks, start)
+        return at < len(breaks) and breaks[at] < end and text[end : end + 1] == ":"
 
     def whole(index: int, start: int, end: int) -> bool:
         edge = edges[index]
         return edge is None or not (
             (edge[0] and start and text[start - 1] in _ASCII_WORD)
             or (edge[1] and end < size and text[end] in _ASCII_WORD)
+            or (" " in vocabulary.words[index] and parted(start, end))
         )
 
     matches: list[tuple[int, int, int]] = vocabulary.longest.find_matches_as_indexes(text)
@@ -226,7 +238,7 @@ def tokenise(normalised: Normalised) -> list[Token]:
     special = iter(special_of(normalised))
     nothing = (size + 1, size + 1, "")
     at, until, kind = next(special, nothing)
-    phrases = _phrases(text)
+    phrases = _phrases(normalised)
     phrases.append((-1, size + 1, 0))
     for index, start, end in phrases:
         # a pattern wins over the phrase: the earlier, then the longer

@@ -67,6 +67,9 @@ def _surrounding(read: ReadClause) -> list[Mention]:
     return [Mention(site.concept.organs, (), site.concept.side, site.start, site.end, at + 1, at + 1)]
 
 
+_TITLE = frozenset({"ABN", "CUE"})
+
+
 def _turn_to_nearest(reader: Reader, read: ReadClause) -> None:
     """ "A mass with reactive hilar nodes which are avid", 侵及精囊腺，后者亦呈高摄取: of what was named last."""
     mine = {o for m in reader.topic for o in m.organs}
@@ -115,6 +118,8 @@ def carry(reader: Reader, read: ReadClause) -> bool:
         return True
     if read.clause.tokens[0].concept.name == "but.which" and not read.clause.first:
         _turn_to_nearest(reader, read)
+    if read.clause.colon and read.clause.first and not read.clause.chinese and read.kinds == _TITLE:
+        return True  # "Step 3 - Abnormal uptake:", and below it where
     verdicts = current(read.verdicts, read)
     if not read.clause.first and reader.blocked:
         if not all(v.bare for v in verdicts):

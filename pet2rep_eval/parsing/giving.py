@@ -199,6 +199,7 @@ def _taken_in(reader: Reader, draft: Draft, verdict: Verdict, state: UptakeState
     return (
         (draft.spread and not adds(read) and not traces)
         or (draft.no_uptake and state is ABSENT)
+        or (draft.bare and state is not NORMAL)
         or (draft.activity and draft.state is NORMAL and state is INCREASED)
     )
 

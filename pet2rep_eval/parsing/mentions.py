@@ -90,7 +90,7 @@ def is_station(mention: Mention) -> bool:
     return bool(mention.organs) and all(sites[o].station for o in mention.organs)
 
 
-_NODE_WORD = re.compile(r"淋巴结$|\bnod(?:es?|al)\b|adenopathy")
+_NODE_WORD = re.compile(r"淋巴结$|\bnod(?:es?|al)\b|adenopathy|(?<=\w )lad$")
 
 
 @lru_cache(maxsize=4096)

@@ -70,7 +70,7 @@ _PATTERN_START = re.compile(
 _ABBREVIATION = re.compile(
     r"(?:\b(?:dr|mr|mrs|ms|fig|no|approx|vs|e\.g|i\.e|cf|st|ca|dept|prof|img|im|ser|inc|resp|incl|max|min|avg|abn|contralat|ipsilat|ext|int"
     r"|(?<!prior )(?<!post )(?<!post-)(?<!after )(?<!adjuvant )(?<!following )(?<!s/p )(?<!previous )rt"
-    r"|lt|bil|bilat|ant|post|sup|lat|med|prob|susp|mod|resp|pathol|physiol|incr|decr|diam|(?<!/)[a-z]))$"
+    r"|lt|bil|bilat|ant|post|sup|lat|med|prob|susp|mod|resp|pathol|physiol|incr|decr|diam|(?<![/'])[a-z]))$"
 )
 
 

@@ -34,7 +34,8 @@ def settle(tokens: list[Token], doubtful: list[int], normalised: Normalised) -> 
     """
     dropped = {i for i in doubtful if not _stands(tokens, i, normalised)}
     for i in doubtful:
-        if tokens[i].kind in ("DISEASE", "BENIGN") and tokens[i].concept.organs and _is_seen(tokens, i):
+        seen = tokens[i].kind in ("DISEASE", "BENIGN") and bool(tokens[i].concept.organs)
+        if seen and (_is_seen(tokens, i) or _is_denied(tokens, i) or _names_field(tokens, i, normalised)):
             tokens[i].kind, tokens[i].sign = "SITE", f"{tokens[i].text} seen"
     return [t for i, t in enumerate(tokens) if i not in dropped] if dropped else tokens
 
@@ -53,6 +54,23 @@ def _is_seen(tokens: list[Token], i: int) -> bool:
             and after.paren
             and after.start - token.end <= 2
         )
+    )
+
+
+def _names_field(tokens: list[Token], i: int, normalised: Normalised) -> bool:
+    """ "Early esophageal cancer: no accumulation"."""
+    after = normalised.text[tokens[i].end : tokens[i].end + 1]
+    return tokens[i].kind == "DISEASE" and after == ":" and not tokens[i].chinese
+
+
+def _is_denied(tokens: list[Token], i: int) -> bool:
+    """ "No uptake suggestive of spondylodiscitis": of that place."""
+    before = [t.kind for t in tokens[max(0, i - 4) : i]]
+    return (
+        tokens[i].kind == "BENIGN"
+        and not tokens[i].chinese
+        and before[-2:] == ["CUE", "CAUSE"]
+        and (before[:1] == ["NEG"] or before[1:2] == ["NEG"])
     )
 
 

@@ -34,6 +34,10 @@ def reference_value(reader: Reader, read: ReadClause) -> bool:
         return True  # 肝脏SUVmax 2.9
     if read.named and "PHYS" in read.kinds and not read.suv and not read.clause.chinese:
         return False  # "physiologic blood pool activity in the aorta"
+    if read.reference and "CAUSE" in read.kinds and not (read.named or read.clause.first or read.suv):
+        for draft in reader.last:
+            if draft.rule == "SUV only" and draft.sentence == reader.sentence:
+                draft.state, draft.rule = None, "described"  # "mediastinum, SUVmax 2.1, taken as blood pool"
     if not read.reference:
         return bool(reader.reference_clause and read.suv and not read.named and not read.verdicts)
     if _aside_reference(read):
@@ -62,6 +66,8 @@ def _aside_reference(read: ReadClause) -> bool:
     """ "SUVmax 4.9 (liver SUVmax 3.1)": what is compared with stands in parentheses behind the value."""
     tokens = read.clause.tokens
     at = next((i for i, t in enumerate(tokens) if t.kind == "REF"), 0)
+    if tokens[at].concept.weak:
+        return False  # "liver, SUVmean 2.2 (reference)"
     return tokens[at].paren and any(t.kind == "SUV" and not t.paren for t in tokens[:at])
 
 

@@ -256,6 +256,8 @@ class Modifiers(Comparisons):
             self.symmetric = token.concept.weak
         elif "struct" in self.nouns:
             self.out.structural = True
+        elif self.form and not token.chinese and i == self.size - 1 == 0 and not token.concept.weak:
+            self._emit(NORMAL, i, i, False, bare=True)  # "Spleen: homogeneous"
 
     def on_instead(self, i: int, token: Token) -> None:
         self.instead = self.cause = True

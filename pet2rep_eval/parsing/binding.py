@@ -89,7 +89,7 @@ def bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention]
         after = []
     if joint == "attribute":
         after = together(after, tokens)
-    if inner and before and not chinese and all(m.regions for m in inner) and before[-1].organs:
+    if inner and before and not chinese and all(_is_region(m, tokens) for m in inner) and before[-1].organs:
         inner = []  # "bone marrow activity of the pelvis is reduced"
         return before[-1:], "direct"
     if inner and joint == "in" and not chinese and _in_named_bones(inner, after, verdict, tokens):
@@ -147,6 +147,10 @@ def bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention]
     if after and not chinese:
         return after, "attributive"
     return [], ""
+
+
+def _is_region(mention: Mention, tokens: Sequence[Token]) -> bool:
+    return bool(mention.regions) or tokens[mention.last].kind == "REGION"
 
 
 def _in_named_bones(

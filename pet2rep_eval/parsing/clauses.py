@@ -230,6 +230,8 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
         ):
             flush(True, at=token.start)  # "parietal reduced / occipital normal"
             soft = True
+        elif token.kind == "JOIN" and first and paragraph and not pending and _is_field(current, tokens, index):
+            flush(False, colon=True, at=token.start)  # "Frontal R / mildly decreased"
         elif token.kind not in _PARTING:
             if len(current) >= _LONGEST:
                 flush(False)
@@ -365,6 +367,18 @@ def _apart(tokens: list[Token], index: int, text: str) -> bool:
         token.text == "/"
         and text[token.start - 1] == " " == text[token.end : token.end + 1]
         and any(t.kind in ("SITE", "SIDE", "REGION") for t in after)
+    )
+
+
+def _is_field(current: list[Token], tokens: list[Token], index: int) -> bool:
+    """A stroke behind the names that begin a line, and behind it their verdict."""
+    after = tokens[index + 1].kind if index + 1 < len(tokens) else ""
+    return (
+        tokens[index].text == "/"
+        and bool(current)
+        and not current[0].chinese
+        and names_only(current)
+        and after in ("DEG", "EVEN", "UP", "DOWN", "COLD", "NEG", "SYM", "PHYS", "HYPO", "VOID")
     )
 
 

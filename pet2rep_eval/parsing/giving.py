@@ -102,9 +102,18 @@ def _meant(
             state = INCREASED if is_quoted(site, read) else NORMAL
         else:
             state = INCREASED
+    if verdict.no_uptake and "CENTER" in read.kinds and _is_hot(reader, key):
+        return ABSENT  # "the mass is avid, its centre without uptake"
     if state is DECREASED and reader.recalls and fades(read, verdict, mention):
         return INCREASED  # nodes are never colder than what they lie in: less than before
     return state
+
+
+def _is_hot(reader: Reader, key: str) -> bool:
+    """The sentence, or the one before, has called it increased."""
+    return any(
+        d.key == key and d.state is INCREASED and d.sentence >= reader.sentence - 1 for d in reader.drafts[-_NEAR:]
+    )
 
 
 def _goes_on(reader: Reader, read: ReadClause) -> bool:

@@ -238,17 +238,22 @@ def _completes(clause: Clause, head: Clause, waiting: list[Clause]) -> bool:
     said = {t.kind for t in head.tokens}
     kinds = [t.kind for t in clause.tokens]
     verb = next((i for i, t in enumerate(clause.tokens) if t.kind == "VERB"), -1)
-    return (
-        "CUE" in said
-        and "IN" in said
-        and "VERB" not in said
-        and not said & _VERDICTS
-        and head.tokens[-1].kind in ELEMENTS
-        and verb > 0
-        and all(k in ELEMENTS or k == "JOIN" for k in kinds[:verb])
-        and "CUE" not in kinds
-        and bool(set(kinds[verb:]) & {"EVEN", "UP", "DOWN", "COLD", "PHYS"})
-    )
+    if (
+        "IN" not in said
+        or "VERB" in said
+        or head.tokens[-1].kind not in ELEMENTS
+        or verb <= 0
+        or not all(k in ELEMENTS or k == "JOIN" for k in kinds[:verb])
+    ):
+        return False
+    then = set(kinds[verb:])
+    if "CUE" not in said:
+        # "lytic lesions of the ribs, pelvis and vertebrae are seen with increased uptake"
+        listed = _holds_lesions(head) and "JOIN" in kinds[:verb]
+        return listed and not said & _VERDICTS and bool(then & {"HOT", "UP", "CUE"}) and not then & {"SITE", "REGION"}
+    if "CUE" in kinds or not (said & _VERDICTS <= {"UP"} if "PHYS" in then else not said & _VERDICTS):
+        return False  # "intense activity in the brain, heart and bladder is likely physiologic"
+    return bool(then & {"EVEN", "UP", "DOWN", "COLD", "PHYS"})
 
 
 def _continued(clause: Clause, out: list[Clause]) -> Clause | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from pet2rep_eval.lexicon import Concept
@@ -116,6 +117,7 @@ def _special(text: str) -> list[tuple[int, int, str]]:
 def special_of(normalised: Normalised) -> list[tuple[int, int, str]]:
     """Also the figures of tables, which say what they are only by the heading above."""
     found = _special(normalised.text)
+    found = _without_row_numbers(found, normalised)
     cells = list(figures(normalised))
     rows = [(start, end, _SCALES[scale]) for start, end, scale in cells if scale != "row"]
     if not rows:
@@ -125,6 +127,25 @@ def special_of(normalised: Normalised) -> list[tuple[int, int, str]]:
     taken = {at for at, _, _ in rows}
     return sorted([*rows, *(f for f in found if f[0] not in taken)])
 
+
+def _without_row_numbers(
+    found: list[tuple[int, int, str]], normalised: Normalised
+) -> list[tuple[int, int, str]]:
+    """Without the L1, L2, L3 that number the lesions of successive lines: no vertebrae."""
+    text = normalised.text
+    if _LESION_ROW.search(text) is None:
+        return found
+    lines = sorted({0, *normalised.breaks, *normalised.paragraphs})
+    numbered = [(at, int(m.group(1))) for at in lines if (m := _LESION_ROW.match(text, at))]
+    rows = {at for (at, n), (_, after) in itertools.pairwise(numbered) if after == n + 1}
+    rows |= {after for (_, n), (after, m) in itertools.pairwise(numbered) if m == n + 1}
+    first = min(rows, default=-1)
+    if first < 0 or not any(at == first and n == 1 for at, n in numbered):
+        return found
+    return [f for f in found if not (f[2] == "SPINE" and f[0] in rows)]
+
+
+_LESION_ROW = re.compile(r"l([1-9])[.)]?\s(?!vertebr|spine|endplate|body)(?=[a-z])")
 
 _SCALES = {"suv": "SUV", "deauville": "DEAUVILLE"}
 

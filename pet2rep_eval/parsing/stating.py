@@ -41,6 +41,8 @@ def stated(reader: Reader, read: ReadClause) -> bool:
         return False
     if joins_subject(reader, read):
         read.named = [*(replace(m, first=0, last=0) for m in reader.topic), *read.named]
+    if reader.form and _marrow_of_field(reader, read):
+        read.named = list(reader.topic)
     verdicts = current(read.verdicts, read)
     stated: list[Mention] = []
     shared: list[Mention] = []
@@ -110,6 +112,16 @@ def stated(reader: Reader, read: ReadClause) -> bool:
     reader.set_topic(_new_topic(reader, read, _behind_with(read, topic)), read)
     reader.last = last
     return True
+
+
+def _marrow_of_field(reader: Reader, read: ReadClause) -> bool:
+    """ "T5-T9: reduced marrow uptake": of these bones."""
+    return (
+        all(m.organs == ("bone_marrow",) for m in read.named)
+        and bool(reader.topic)
+        and all(m.organs == ("spine",) for m in reader.topic)
+        and all(v.state in (UptakeState.DECREASED, UptakeState.ABSENT) for v in read.verdicts)
+    )
 
 
 def _behind_with(read: ReadClause, topic: list[Mention]) -> list[Mention]:

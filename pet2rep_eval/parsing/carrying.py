@@ -74,7 +74,8 @@ def _turn_to_nearest(reader: Reader, read: ReadClause) -> None:
     """ "A mass with reactive hilar nodes which are avid", 侵及精囊腺，后者亦呈高摄取: of what was named last."""
     mine = {o for m in reader.topic for o in m.organs}
     nearest = [m for g in reader.groups for m in g.mentions if m.organs][-1:]
-    if nearest and not mine & set(nearest[0].organs):
+    last = read.clause.tokens[0].concept.name == "but.where"  # "… into the psoas muscle, where an abscess …"
+    if nearest and (last or not mine & set(nearest[0].organs)):
         nearest[0].place = False
         reader.set_topic(nearest, read)
 
@@ -116,7 +117,7 @@ def carry(reader: Reader, read: ReadClause) -> bool:
         reader.topic = []
         reader.unplace(read)
         return True
-    if read.clause.tokens[0].concept.name == "but.which" and not read.clause.first:
+    if read.clause.tokens[0].concept.name in ("but.which", "but.where") and not read.clause.first:
         _turn_to_nearest(reader, read)
     if read.clause.colon and read.clause.first and not read.clause.chinese and read.kinds == _TITLE:
         return True  # "Step 3 - Abnormal uptake:", and below it where

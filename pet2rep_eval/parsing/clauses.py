@@ -230,7 +230,9 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
         ):
             flush(True, at=token.start)  # "parietal reduced / occipital normal"
             soft = True
-        elif token.kind == "JOIN" and first and paragraph and not pending and _is_field(current, tokens, index):
+        elif (
+            token.kind == "JOIN" and first and paragraph and not pending and _is_field(current, tokens, index)
+        ):
             flush(False, colon=True, at=token.start)  # "Frontal R / mildly decreased"
         elif token.kind not in _PARTING:
             if len(current) >= _LONGEST:

@@ -6,11 +6,19 @@ from pet2rep_eval.lexicon import load_lexicon
 from pet2rep_eval.parsing.attribution import REGION_NODES, Reader
 from pet2rep_eval.parsing.grammar import ELEMENTS, chunks
 from pet2rep_eval.parsing.grouping import finish_groups
-from pet2rep_eval.parsing.mentions import Mention, read_group
+from pet2rep_eval.parsing.mentions import Group, Mention, is_station, read_group
 from pet2rep_eval.parsing.units import Clause
 
 _SPREAD = frozenset({"skin", "muscles_soft_tissue.brown_fat"})
 """What is found all over the body: below its name others only say where."""
+
+
+def _same_stations(spoken: list[Mention], group: Group) -> list[Mention]:
+    """ "Nodes right: level II, avid", and then "Nodes left:": of the same station."""
+    if not group.side or not spoken or not all(is_station(m) for m in spoken):
+        return []
+    names = dict.fromkeys(o for m in spoken for o in m.organs)
+    return [Mention((o,), (), None, -1, -1, group.first, group.last, (o,), node=True) for o in names]
 
 
 def enter_heading(reader: Reader, clause: Clause) -> None:
@@ -48,6 +56,14 @@ def enter_heading(reader: Reader, clause: Clause) -> None:
         reader.node_heading = False
     elif reader.node_heading:
         reader.node_fields = True
+    sites = load_lexicon().sites
+    if clause.paragraph and not clause.chinese and above and all(sites[o].station for o in above):
+        for mention in mentions:
+            if mention.nodes and tokens[mention.last].concept.compartment:
+                mention.organs, mention.node = (
+                    mention.nodes,
+                    True,
+                )  # "Axillary:", and in the next line "Mesenteric:"
     regions = [m for m in mentions if m.regions]
     reader.blocked = False
     reader.last = []
@@ -85,7 +101,9 @@ def enter_heading(reader: Reader, clause: Clause) -> None:
                 reader.region = tuple(groups_of)
                 reader.region_nodes = ()
     elif any(g.node for g in groups):
-        reader.topic = []
-        reader.topic = reader.generic_nodes(groups[0])
+        spoken, reader.topic = reader.topic, []
+        reader.topic = reader.generic_nodes(groups[0]) or _same_stations(spoken, groups[0])
+        for mention in reader.topic:
+            mention.side = groups[0].side
         reader.blocked = not reader.topic
     reader.sentence_topic = True

@@ -112,7 +112,8 @@ def _meant(
 def _is_hot(reader: Reader, key: str) -> bool:
     """The sentence, or the one before, has called it increased."""
     return any(
-        d.key == key and d.state is INCREASED and d.sentence >= reader.sentence - 1 for d in reader.drafts[-_NEAR:]
+        d.key == key and d.state is INCREASED and d.sentence >= reader.sentence - 1
+        for d in reader.drafts[-_NEAR:]
     )
 
 

@@ -250,7 +250,12 @@ def _completes(clause: Clause, head: Clause, waiting: list[Clause]) -> bool:
     if "CUE" not in said:
         # "lytic lesions of the ribs, pelvis and vertebrae are seen with increased uptake"
         listed = _holds_lesions(head) and "JOIN" in kinds[:verb]
-        return listed and not said & _VERDICTS and bool(then & {"HOT", "UP", "CUE"}) and not then & {"SITE", "REGION"}
+        return (
+            listed
+            and not said & _VERDICTS
+            and bool(then & {"HOT", "UP", "CUE"})
+            and not then & {"SITE", "REGION"}
+        )
     if "CUE" in kinds or not (said & _VERDICTS <= {"UP"} if "PHYS" in then else not said & _VERDICTS):
         return False  # "intense activity in the brain, heart and bladder is likely physiologic"
     return bool(then & {"EVEN", "UP", "DOWN", "COLD", "PHYS"})

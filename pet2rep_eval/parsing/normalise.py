@@ -61,6 +61,8 @@ _UNTICKED_BEHIND = re.compile(r"[^\[\]\n☐☑☒.:;]{1,40}(?:\[[ _]\]|☐)")
 _TICK_INSIDE = re.compile(r"(?<=[a-z])[ \t]{1,160}+(?:\[[xX✓√]\]|[☑☒])(?= ?[a-z])")
 """Behind the name of a field, which it parts from its answer."""
 _UNTICKED = re.compile(r"(?:\[[ _]\]|☐)[^\[\]\n☐☑☒.:;]{1,40}")
+_MEASURED = re.compile(r"(?<![^\n])(?:\[[ _]\]|☐)(?=[^\[\]\n☐☑☒]{1,80}(?:\d ?[mc]m\b|\bsuv))", re.IGNORECASE)
+"""Before a finding with its measures, where the ticks of other lines say that there is none."""
 _ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&", "&nbsp;": " ", "&quot;": '"', "&apos;": "'"}
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _LATIN_RUN = re.compile(r"[A-Za-z]+")
@@ -167,6 +169,7 @@ def normalise(text: str) -> Normalised:
     json_shaped = _JSON.match(text) is not None
     if _TICKED.search(text):
         # a box that is not ticked says nothing; in a line that ends with one the boxes stand behind: "Yes [ ]  No [x]"
+        text = _MEASURED.sub(_blank, text)
         text = _BOX_LAST.sub(lambda m: _UNTICKED_BEHIND.sub(_blank, m.group()), text)
         text = _UNTICKED.sub(_blank, text)
         text = _TICK_INSIDE.sub(lambda m: ":" + " " * (len(m.group()) - 1), text)

@@ -28,6 +28,8 @@ _SPINE = (
 
 _LEVEL = (
     r"(?<![a-z0-9])(?:[ⅰ-ⅶ]|iv|vi{0,2}|i{1,3})[ab]?(?:[、/,及和-](?:[ⅰ-ⅶ]|iv|vi{0,2}|i{1,3})[ab]?){0,20}区"
+    # "Left IIA 15 mm", "right IB node"
+    r"|(?:(?<=left )|(?<=right ))(?:iv|v|i{1,3})[ab]?(?=:? \d{1,2}(?:\.\d)? ?[mc]m|:? (?:lymph )?nod|:? ln\b)"
 )
 
 _NECK = (
@@ -65,7 +67,8 @@ _PATTERN_START = re.compile(
     r"|(?<=峰)(?=值)|(?<=标)(?=准)"
     r"|(?<=[由从自])(?=[原前治上之约\s]?.{0,3}\d)"
     r"|(?<=f)(?=rom\s)|(?<=放)(?=射性指数)|(?<=d)(?=elayed)|(?<=e)(?=arly)|(?<=m)(?=ax|ean)|(?<=a)(?=verage)"
-    r"|(?<=p)(?=eak)|(?<=s)(?=tandard|tations?\s\d|tn|u[vl]|[1-5])|(?<=[cdtl])(?=[1-9])|(?<=t)(?=h[1-9])|(?<=[iv])(?=[iv]{0,3}[ab]?[、/,及和区-])|(?<=l)(?=evels?\s[iv1-7]))"
+    r"|(?<=p)(?=eak)|(?<=s)(?=tandard|tations?\s\d|tn|u[vl]|[1-5])|(?<=[cdtl])(?=[1-9])|(?<=t)(?=h[1-9])|(?<=[iv])(?=[iv]{0,3}[ab]?[、/,及和区-])"
+    r"|(?<=t [iv])(?=[iv]{0,2}[ab]?:? [\dln])|(?<=l)(?=evels?\s[iv1-7]))"
 )
 
 _ABBREVIATION = re.compile(

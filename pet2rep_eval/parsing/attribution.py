@@ -15,7 +15,7 @@ from pet2rep_eval.parsing.measuring import is_quoted
 from pet2rep_eval.parsing.mentions import Group, Mention
 from pet2rep_eval.parsing.units import Clause
 from pet2rep_eval.parsing.uptake import Verdict
-from pet2rep_eval.parsing.weighing import extend, only_on_ct
+from pet2rep_eval.parsing.weighing import extend, faded, only_on_ct
 from pet2rep_eval.records import UptakeState
 
 INCREASED, NORMAL = UptakeState.INCREASED, UptakeState.NORMAL
@@ -74,8 +74,8 @@ class Reader:
         """The place of the largest of several lesions, where the sentence names it."""
         self.announced: list[tuple[Verdict, tuple[int, int]]] = []
         """What a line that ends in a colon says of the list below it."""
-        self.recalls = False
-        """The sentence has spoken of an earlier study."""
+        self.recalls = self.recounts = False
+        """The sentence has spoken of an earlier study, or is about nothing else."""
         self.announced_inline = False
         """The list stands in the same sentence."""
         self.sentence = self.sentence_from = 0
@@ -124,7 +124,7 @@ class Reader:
             self.sentence_from = clause.start
             if not clause.soft:
                 self.sentence_cue = bool(self.persisting)
-                self.recalls = False
+                self.recalls = self.recounts = False
             if self.announced_inline and not clause.soft:
                 self.announced = []
             self.inherits_cue = False
@@ -147,6 +147,7 @@ class Reader:
         self.node_heading = self.node_heading and self.node_fields
         read = self.read_clause(self, clause)
         self.recalls = self.recalls or "PRIOR" in read.kinds
+        self.recounts = self.recounts or (clause.colon and clause.chinese and read.kinds == {"PRIOR"})
         if clause.paragraph and read.named:
             self.field = frozenset()  # a line of its own, not of the heading above
         self.clause = read
@@ -344,7 +345,15 @@ class Reader:
             for draft in self.last:
                 if draft.state is UptakeState.DECREASED and draft.sentence == self.sentence:
                     draft.state = INCREASED  # "decreased uptake, SUVmax 4.2 (previously 12.4)"
+                    draft.residual = True
         for draft in self.last:
+            if (
+                draft.residual
+                and draft.state is INCREASED
+                and draft.sentence == self.sentence
+                and faded(draft, read)
+            ):
+                draft.state = NORMAL
             same = draft.activity and draft.state is NORMAL and draft.sentence == self.sentence
             if same and not draft.region and is_quoted(load_lexicon().sites[draft.key], read):
                 draft.state = INCREASED

@@ -30,6 +30,8 @@ class Draft:
     lesion: bool = False
     bare: bool = False
     spread: bool = False
+    residual: bool = False
+    """Less than before, but still there."""
     shape: bool = False
     no_uptake: bool = False
     activity: bool = False

@@ -10,13 +10,14 @@ from pet2rep_eval.parsing.drafts import Draft, ReadClause
 from pet2rep_eval.parsing.measuring import is_quoted
 from pet2rep_eval.parsing.mentions import Mention
 from pet2rep_eval.parsing.uptake import Verdict
-from pet2rep_eval.parsing.weighing import adds, common_sides, denies_more, fades
+from pet2rep_eval.parsing.weighing import adds, common_sides, denies_more, faded, fades
 from pet2rep_eval.records import UptakeState
 
 INCREASED, DECREASED = UptakeState.INCREASED, UptakeState.DECREASED
 ABSENT, NORMAL = UptakeState.ABSENT, UptakeState.NORMAL
 
 _CHANGED = frozenset({"DOWN", "DEG", "CHANGE", "UP"})
+_SPREAD = frozenset({"SYM"})
 _RIM = frozenset({"NEG", "FOCAL", "CUE", "VERB"})
 _NEAR = 6
 """How many statements are looked back on, so that the work stays linear in the text."""
@@ -44,6 +45,8 @@ def give(
             if rule != "remainder":
                 _gone_by_now(reader, key, side)
             draft = mention.drafts.get(key)
+            if read.kinds == _SPREAD and read.clause.chinese and not _is_open(draft, reader.sentence):
+                continue  # 摄取增高，边界清晰
             if draft is not None:
                 if _overruled(reader, draft, verdict, read, rule):
                     draft.state = None
@@ -115,6 +118,11 @@ def _is_hot(reader: Reader, key: str) -> bool:
         d.key == key and d.state is INCREASED and d.sentence >= reader.sentence - 1
         for d in reader.drafts[-_NEAR:]
     )
+
+
+def _is_open(draft: Draft | None, sentence: int) -> bool:
+    """轻度显影，分布均匀: how much that is, the words that follow can say."""
+    return draft is not None and draft.activity and draft.sentence == sentence
 
 
 def _goes_on(reader: Reader, read: ReadClause) -> bool:
@@ -210,6 +218,7 @@ def _taken_in(reader: Reader, draft: Draft, verdict: Verdict, state: UptakeState
         (draft.spread and not adds(read) and not traces)
         or (draft.no_uptake and state is ABSENT)
         or (draft.bare and state is not NORMAL)
+        or (draft.activity and verdict.spread and read.kinds == _SPREAD)
         or (draft.activity and draft.state is NORMAL and state is INCREASED)
     )
 
@@ -230,5 +239,8 @@ def _write(
     draft.bare, draft.shape = verdict.bare, verdict.shape
     draft.spread = verdict.spread or (state is INCREASED and verdict.state is DECREASED)
     draft.no_uptake, draft.activity = verdict.no_uptake, verdict.activity
+    draft.residual = state is INCREASED and (verdict.residual or verdict.state is DECREASED)
     draft.suv += read.suv
+    if draft.residual and faded(draft, read):
+        draft.state = NORMAL
     draft.size_mm += tuple([s for s in read.sizes if s not in draft.size_mm])

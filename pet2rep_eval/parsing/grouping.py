@@ -47,6 +47,7 @@ def _is_soft_mass(tokens: Sequence[Token]) -> bool:
     return any(t.kind == "LESION" and t.text.startswith(("soft tissue", "soft-tissue")) for t in tokens)
 
 
+_SKELETON = frozenset({"骨骼", "全身骨骼", "诸骨", "全身骨", "骨"})
 _EVERYWHERE = (("skin",), ("peritoneum_mesentery",))
 
 
@@ -107,11 +108,10 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
             marrow := next((m for m in reversed(group.mentions) if m.organs == ("bone_marrow",)), None)
         ):
             # a list of bones that ends in marrow is about the marrow
-            for mention in [
-                m
-                for m in group.mentions
-                if m.organs in (("bones",), ("spine",), ("muscles_soft_tissue",)) and m.last < marrow.first
-            ]:
+            lined = (("bones",), ("spine",), ("muscles_soft_tissue",))
+            bones = [m for m in group.mentions if m.organs in lined and m.last < marrow.first]
+            two = len(bones) == 1 and tokens[bones[0].last].text in _SKELETON  # 骨骼及骨髓
+            for mention in () if two and tokens[marrow.first - 1].kind == "JOIN" else bones:
                 group.mentions.remove(mention)
     _locate_spread(groups, tokens)
     if not tokens[0].chinese:

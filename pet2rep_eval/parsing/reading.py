@@ -161,6 +161,8 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
     if titled and "SUV" not in there and all(v.activity for v in verdicts):
         verdicts = []  # "Myocardial uptake:", the name of a field
     suv, sizes = measured(tokens) if "SUV" in there or "SIZE" in there else ((), [])
+    if reader.recounts and "PRESENT" not in there:
+        suv = ()  # 治疗前PET/CT：宫颈肿物SUVmax 17.3
     named = (
         [m for g in groups for m in g.mentions if not m.place and (m.organs or m.regions)] if groups else []
     )

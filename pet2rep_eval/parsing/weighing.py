@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pet2rep_eval.lexicon import load_lexicon
 from pet2rep_eval.parsing.drafts import Draft, ReadClause
+from pet2rep_eval.parsing.measuring import SUV_THRESHOLD
 from pet2rep_eval.parsing.mentions import Mention
 from pet2rep_eval.parsing.units import Clause
 from pet2rep_eval.parsing.uptake import Verdict
@@ -34,6 +35,13 @@ def fades(read: ReadClause, verdict: Verdict, mention: Mention) -> bool:
         and any(t.kind == "DOWN" for t in read.clause.tokens[verdict.first : verdict.last + 1])
         and read.kinds.isdisjoint(("BELOW", "AGAINST", "CENTER", "SURROUND"))
     )
+
+
+def faded(draft: Draft, read: ReadClause) -> bool:
+    """代谢较前减低，SUVmax 1.4: of a lesion of which only that is said, the number decides."""
+    if not read.suv or draft.region or max(v.value for v in read.suv) >= SUV_THRESHOLD:
+        return False
+    return draft.lesion or load_lexicon().sites[draft.key].station
 
 
 def adds(read: ReadClause) -> bool:

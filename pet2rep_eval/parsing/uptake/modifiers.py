@@ -256,8 +256,10 @@ class Modifiers(Comparisons):
             self.symmetric = token.concept.weak
         elif "struct" in self.nouns:
             self.out.structural = True
-        elif self.form and not token.chinese and i == self.size - 1 == 0 and not token.concept.weak:
+        elif i == self.size - 1 == 0 and self.form and not token.chinese and not token.concept.weak:
             self._emit(NORMAL, i, i, False, bare=True)  # "Spleen: homogeneous"
+        elif i == self.size - 1 == 0 and self.earlier_cue and token.chinese:
+            self._emit(NORMAL, i, i, False).spread = True  # 轻度显影，分布均匀
 
     def on_instead(self, i: int, token: Token) -> None:
         self.instead = self.cause = True

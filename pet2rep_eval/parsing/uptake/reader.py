@@ -108,7 +108,11 @@ class Reader(Nouns):
     def _is_defect(self, verdict: Verdict) -> bool:
         """放射性缺损区(“冷结节”), 无摄取区(放射性缺损): the word for a defect says more."""
         vague = self.tokens[verdict.last].kind == "HYPO" and self.tokens[verdict.last].concept.weak
-        if not (vague or verdict.no_uptake):
+        last = self.tokens[verdict.last]
+        none = verdict.no_uptake or (
+            verdict.negated and last.chinese and last.kind == "HOT"
+        )  # 无浓聚坏死区呈缺损
+        if not (vague or none):
             return False
         aside = not (vague or self.tokens[verdict.last].chinese)  # "no uptake (photopenic)"
         defects = [

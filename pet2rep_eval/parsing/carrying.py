@@ -9,7 +9,7 @@ from pet2rep_eval.parsing.drafts import ReadClause
 from pet2rep_eval.parsing.giving import give
 from pet2rep_eval.parsing.mentions import Mention
 from pet2rep_eval.parsing.stating import by_value, carried, cold_core
-from pet2rep_eval.parsing.subjects import is_open
+from pet2rep_eval.parsing.subjects import is_open, turn_to_nearest
 from pet2rep_eval.records import UptakeState
 
 INCREASED, NORMAL = UptakeState.INCREASED, UptakeState.NORMAL
@@ -70,16 +70,6 @@ def _surrounding(read: ReadClause) -> list[Mention]:
 _TITLE = frozenset({"ABN", "CUE"})
 
 
-def _turn_to_nearest(reader: Reader, read: ReadClause) -> None:
-    """ "A mass with reactive hilar nodes which are avid", 侵及精囊腺，后者亦呈高摄取: of what was named last."""
-    mine = {o for m in reader.topic for o in m.organs}
-    nearest = [m for g in reader.groups for m in g.mentions if m.organs][-1:]
-    last = read.clause.tokens[0].concept.name == "but.where"  # "… into the psoas muscle, where an abscess …"
-    if nearest and (last or not mine & set(nearest[0].organs)):
-        nearest[0].place = False
-        reader.set_topic(nearest, read)
-
-
 def _one_of_them(reader: Reader, read: ReadClause) -> bool:
     """腹主动脉旁见淋巴结,其中L3水平一枚代谢增高: the place says which of the nodes."""
     return (
@@ -117,8 +107,7 @@ def carry(reader: Reader, read: ReadClause) -> bool:
         reader.topic = []
         reader.unplace(read)
         return True
-    if read.clause.tokens[0].concept.name in ("but.which", "but.where") and not read.clause.first:
-        _turn_to_nearest(reader, read)
+    turn_to_nearest(reader, read)
     if read.clause.colon and read.clause.first and not read.clause.chinese and read.kinds == _TITLE:
         return True  # "Step 3 - Abnormal uptake:", and below it where
     verdicts = current(read.verdicts, read)

@@ -19,6 +19,7 @@ ABSENT, NORMAL = UptakeState.ABSENT, UptakeState.NORMAL
 _CHANGED = frozenset({"DOWN", "DEG", "CHANGE", "UP"})
 _SPREAD = frozenset({"SYM"})
 _RIM = frozenset({"NEG", "FOCAL", "CUE", "VERB"})
+_RIM_WORDS = frozenset({"NEG", "FOCAL"})
 _NEAR = 6
 """How many statements are looked back on, so that the work stays linear in the text."""
 
@@ -45,6 +46,14 @@ def give(
             if rule != "remainder":
                 _gone_by_now(reader, key, side)
             draft = mention.drafts.get(key)
+            if (
+                not read.clause.chinese
+                and _RIM >= read.kinds > _RIM_WORDS
+                and any(
+                    d.key == key and d.state is ABSENT and d.sentence == reader.sentence for d in reader.last
+                )
+            ):
+                continue  # "a photopenic area, without rim uptake"
             if read.kinds == _SPREAD and read.clause.chinese and not _is_open(draft, reader.sentence):
                 continue  # 摄取增高，边界清晰
             if draft is not None:
@@ -190,14 +199,6 @@ def _adds_nothing(
     focal = read.clause.tokens[verdict.last].kind == "FOCAL"
     if here and draft.state is INCREASED and state is NORMAL and focal:
         return True  # "diffusely increased uptake, no dominant focus"
-    if (
-        here
-        and draft.state is ABSENT
-        and verdict.no_uptake
-        and not read.clause.chinese
-        and "FOCAL" in read.kinds
-    ):
-        return read.kinds <= _RIM  # "a photopenic area, without rim uptake"
     if verdict.above_pool:
         return here and draft.state is NORMAL
     return (

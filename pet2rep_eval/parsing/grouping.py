@@ -109,9 +109,9 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
         ):
             # a list of bones that ends in marrow is about the marrow
             lined = (("bones",), ("spine",), ("muscles_soft_tissue",))
-            bones = [m for m in group.mentions if m.organs in lined and m.last < marrow.first]
-            two = len(bones) == 1 and tokens[bones[0].last].text in _SKELETON  # 骨骼及骨髓
-            for mention in () if two and tokens[marrow.first - 1].kind == "JOIN" else bones:
+            named = [m for m in group.mentions if m.organs in lined and m.last < marrow.first]
+            two = len(named) == 1 and tokens[named[0].last].text in _SKELETON  # 骨骼及骨髓
+            for mention in () if two and tokens[marrow.first - 1].kind == "JOIN" else named:
                 group.mentions.remove(mention)
     _locate_spread(groups, tokens)
     if not tokens[0].chinese:

@@ -139,7 +139,11 @@ def _without_row_numbers(
     if _LESION_ROW.search(text) is None:
         return found
     lines = sorted({0, *normalised.breaks, *normalised.paragraphs})
-    numbered = [(at, int(m.group(1))) for at in lines if (m := _LESION_ROW.match(text, at))]
+    numbered = [
+        (m.start(), int(m.group(1)))
+        for at in lines
+        if (m := _LESION_ROW.match(text, at + (text[at : at + 1] == " ")))
+    ]
     rows = {at for (at, n), (_, after) in itertools.pairwise(numbered) if after == n + 1}
     rows |= {after for (_, n), (after, m) in itertools.pairwise(numbered) if m == n + 1}
     first = min(rows, default=-1)

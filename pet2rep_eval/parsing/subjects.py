@@ -90,3 +90,15 @@ def is_open(topic: list[Mention]) -> bool:
     """The topic is described and still waits for its uptake."""
     drafts = [d for m in topic for d in m.drafts.values()]
     return bool(drafts) and all(d.state is None for d in drafts)
+
+
+def turn_to_nearest(reader: Reader, read: ReadClause) -> None:
+    """ "A mass with reactive hilar nodes which are avid", 侵及精囊腺，后者亦呈高摄取: of what was named last."""
+    if read.clause.first or read.clause.tokens[0].concept.name not in ("but.which", "but.where"):
+        return
+    mine = {o for m in reader.topic for o in m.organs}
+    nearest = [m for g in reader.groups for m in g.mentions if m.organs][-1:]
+    last = read.clause.tokens[0].concept.name == "but.where"  # "… into the psoas muscle, where an abscess …"
+    if nearest and (last or not mine & set(nearest[0].organs)):
+        nearest[0].place = False
+        reader.set_topic(nearest, read)

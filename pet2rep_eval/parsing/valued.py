@@ -7,6 +7,7 @@ from pet2rep_eval.parsing.drafts import ReadClause
 from pet2rep_eval.parsing.measuring import SUV_THRESHOLD
 from pet2rep_eval.parsing.mentions import Mention
 from pet2rep_eval.parsing.stating import by_value, carried
+from pet2rep_eval.parsing.subjects import turn_to_nearest
 from pet2rep_eval.parsing.uptake import Verdict
 from pet2rep_eval.parsing.uptake.targets import REFERENCE_ORGANS
 from pet2rep_eval.records import UptakeState
@@ -101,6 +102,7 @@ def suv_only(reader: Reader, read: ReadClause) -> bool:
     """A lesion with a quoted SUV and no word for its uptake."""
     if not read.suv or read.verdicts:
         return False
+    turn_to_nearest(reader, read)  # 累及左侧精囊，该处SUVmax 12.3
     if read.named:
         lesion = read.lesion or read.finding or (reader.topic_lesion and not read.clause.first)
         drafts = reader.describe(read.named, read)

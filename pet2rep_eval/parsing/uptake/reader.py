@@ -148,6 +148,16 @@ class Reader(Nouns):
         at = next((i for i, t in enumerate(self.tokens) if t.kind == "RESOLVED"), -1)
         return at == 0 or (at > 0 and (self.tokens[at - 1].kind != "NEG" or self.tokens[at].chinese))
 
+    def _of_heart(self, at: int) -> bool:
+        """A defect in a wall of the heart: of perfusion, or of metabolism."""
+        behind = self.tokens[at + 1 : at + 5]
+        return (
+            bool(behind)
+            and behind[0].kind in ("IN", "OF")
+            and any(t.kind == "SITE" and t.concept.organs == ("heart",) for t in behind)
+            and not any(t.kind in ("MODALITY", "CONTRAST") for t in self.tokens)
+        )
+
     def _increase_in(self, at: int) -> bool:
         """ "Diffuse increase in the spleen": of a place, and of nothing that the CT shows."""
         token = self.tokens[at]
@@ -181,6 +191,10 @@ class Reader(Nouns):
                 pass  # 为正常生理性分布: said of what stood before
             elif state is NORMAL:
                 self._emit(NORMAL, at, at, False, bare=not self.tokens[at].concept.tracer)
+            elif self.tokens[at].concept.noun and self.earlier_cue and not negated and self._of_heart(at):
+                self._emit(
+                    state, at, at, False, degree=degree
+                )  # "perfusion shows a large, severe defect of the anterior wall"
             elif state is INCREASED and self._increase_in(at):
                 self._emit(INCREASED, at, at, negated, degree=degree)
             elif self.form and not self.out.structural and "缺如" not in self.tokens[at].text:

@@ -101,4 +101,6 @@ def turn_to_nearest(reader: Reader, read: ReadClause) -> None:
     last = read.clause.tokens[0].concept.name == "but.where"  # "… into the psoas muscle, where an abscess …"
     if nearest and (last or not mine & set(nearest[0].organs)):
         nearest[0].place = False
+        lesion = reader.topic_lesion
         reader.set_topic(nearest, read)
+        reader.topic_lesion |= lesion

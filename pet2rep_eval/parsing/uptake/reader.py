@@ -102,7 +102,11 @@ class Reader(Nouns):
             before.state is ABSENT
             and self.tokens[verdict.first].kind == "NEG"
             and any(t.kind in ("FOCAL", "PART") for t in self.tokens[verdict.first : verdict.last])
-            and not any(t.kind in ("JOIN", "COMMA", "VERB") for t in between)
+            and not any(t.kind in ("JOIN", "VERB") for t in between)
+            and (
+                [t.kind for t in self.tokens[verdict.first : verdict.last]] == ["NEG", "FOCAL"]
+                or not any(t.kind == "COMMA" for t in between)
+            )
         )
 
     def _is_defect(self, verdict: Verdict) -> bool:

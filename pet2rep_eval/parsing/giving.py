@@ -114,7 +114,8 @@ def _meant(
             state = INCREASED if is_quoted(site, read) else NORMAL
         else:
             state = INCREASED
-    if verdict.no_uptake and "CENTER" in read.kinds and _is_hot(reader, key):
+    rim = any(v.state is INCREASED and v.first > verdict.last for v in read.verdicts)
+    if verdict.no_uptake and "CENTER" in read.kinds and (rim or _is_hot(reader, key)):
         return ABSENT  # "the mass is avid, its centre without uptake"
     if state is DECREASED and reader.recalls and fades(read, verdict, mention):
         return INCREASED  # nodes are never colder than what they lie in: less than before

@@ -83,8 +83,14 @@ def _of_suv(text: str, start: int) -> bool:
     return _NAMED_SUV.search(text, max(0, start - 80), start) is not None
 
 
+_SIDE_LAST = re.compile(r"(?:(?:\bto|\bthan|\bvs|\bwith|[<>=]) (?:the )?[lr]|s bil(?:at)?)$")
+"""A side that ends its sentence: "compared to L.", "nodes bilat."."""
+
+
 def _is_stop(text: str, start: int) -> bool:
-    return text[start] != "." or not _ABBREVIATION.search(text, max(0, start - 14), start)
+    if text[start] != "." or not _ABBREVIATION.search(text, max(0, start - 14), start):
+        return True
+    return _SIDE_LAST.search(text, max(0, start - 14), start) is not None
 
 
 def _special(text: str) -> list[tuple[int, int, str]]:

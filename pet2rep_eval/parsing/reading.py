@@ -82,6 +82,10 @@ def _below_heading(reader: Reader, tokens: Sequence[Token], groups: list[Group])
     return out
 
 
+def _in_chest(reader: Reader) -> bool:
+    return reader.region == ("chest",) or (bool(reader.topic) and all(m.organs == ("lungs",) for m in reader.topic))
+
+
 def _effusion(reader: Reader, tokens: Sequence[Token]) -> list[Group]:
     """ "CHEST: small left effusion": of the pleura, unless the text speaks of the heart."""
     at = next((i for i, t in enumerate(tokens) if t.concept.fluid), None)
@@ -147,7 +151,7 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
         below = _below_heading(reader, tokens, groups)
         if below:
             groups, there = [*groups, *below], there | {"SITE"}
-    if not clause.chinese and reader.region == ("chest",) and there.isdisjoint(("SITE", "REGION")):
+    if not clause.chinese and _in_chest(reader) and there.isdisjoint(("SITE", "REGION")):
         effusion = _effusion(reader, tokens)
         if effusion:
             groups, there = [*groups, *effusion], there | {"SITE"}

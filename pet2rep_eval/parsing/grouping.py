@@ -143,10 +143,12 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
                 and not earlier.node
                 and earlier.mentions[0].last == earlier.last
             ):
-                # "skin of the left axilla": what follows says where
-                for mention in later.mentions:
-                    earlier.mentions[0].side = earlier.mentions[0].side or mention.side
-                    if mention.organs != earlier.mentions[0].organs:
+                # "skin of the left axilla": what follows says where; "vertebral bodies of D8 and the left rib": it goes on
+                whole = earlier.mentions[0]
+                within = [m for m in later.mentions if m.organs == whole.organs]
+                for mention in within or later.mentions:
+                    whole.side = whole.side or mention.side
+                    if mention.organs != whole.organs:
                         mention.place = mention.aside = True
             elif (
                 earlier.mentions[0].inside

@@ -111,7 +111,8 @@ class Comparisons(Directions):
                     if kind == "equal" or target != "surround"
                     else DECREASED
                 )
-                self.pending = (state, i, self._negated(), self._degree_for(i), False)
+                negated = kind != "not above" and self._negated()
+                self.pending = (state, i, negated, self._degree_for(i), False)
                 self.skip = {j for j in self.out.compared if self.tokens[j].kind == "EVEN"}
                 self.out.compared -= {j for j in self.out.compared if j > i and self.tokens[j].kind == "CUE"}
             return

@@ -152,6 +152,21 @@ class Reader(Nouns):
         at = next((i for i, t in enumerate(self.tokens) if t.kind == "RESOLVED"), -1)
         return at == 0 or (at > 0 and (self.tokens[at - 1].kind != "NEG" or self.tokens[at].chinese))
 
+    def _from_with(self, at: int) -> int:
+        """ "Nodules with diffuse increase in both lungs": where that begins which the index is part of."""
+        return next((i for i in range(at, 0, -1) if self.tokens[i].concept.name == "verb.with"), 0)
+
+    def _says_it_all(self, at: int) -> bool:
+        """ "Tonsils intense, symmetrical", "marrow diffusely ↑"."""
+        named = any(t.kind in ("SITE", "LESION", "NODE", "FOCAL", "PART") for t in self.tokens[:at])
+        return (
+            self.tokens[at].concept.hot
+            and self._kind_at(at + 1) in ("", "COMMA", "JOIN")
+            and named
+            and not self.out.structural
+            and not any(t.kind in ("STRUCT", "MODALITY", "CONTRAST") for t in self.tokens)
+        )
+
     def _of_heart(self, at: int) -> bool:
         """A defect in a wall of the heart: of perfusion, or of metabolism."""
         behind = self.tokens[at + 1 : at + 5]
@@ -170,7 +185,8 @@ class Reader(Nouns):
             not token.chinese
             and not self.out.structural
             and (self._names_next(at + 1) or predicate)
-            and not any(t.kind in ("STRUCT", "FINDING", "LESION", "SIZE", "CONTRAST") for t in self.tokens)
+            and not any(t.kind in ("STRUCT", "FINDING", "SIZE", "CONTRAST") for t in self.tokens)
+            and not any(t.kind == "LESION" for t in self.tokens[self._from_with(at) :])
             and any(t.kind in ("DEG", "DIFFUSE", "FOCAL", "NEG") for t in self.tokens[:at])
         )
 
@@ -199,6 +215,8 @@ class Reader(Nouns):
                 self._emit(
                     state, at, at, False, degree=degree
                 )  # "perfusion shows a large, severe defect of the anterior wall"
+            elif state is INCREASED and not negated and self._says_it_all(at):
+                self._emit(INCREASED, at, at, False, degree=degree or "marked")
             elif state is INCREASED and self._increase_in(at):
                 self._emit(INCREASED, at, at, negated, degree=degree)
             elif self.form and not self.out.structural and "缺如" not in self.tokens[at].text:

@@ -53,6 +53,8 @@ class Targets(Stretch):
                 "OF",
                 "CENTER",
             ):
+                if kind == "JOIN" and self._begins_anew(j + 1):
+                    break  # "above liver and marrow diffusely increased"
                 if kind == "SURROUND" or self.tokens[j].concept.around:
                     found = "surround"
                 elif kind == "REF" or (kind in ("SITE", "REGION") and found is None):
@@ -83,6 +85,15 @@ class Targets(Stretch):
             else:
                 break
         return found
+
+    def _begins_anew(self, j: int) -> bool:
+        """Behind the joining word stand names with a verdict of their own."""
+        if j >= self.size or self.tokens[j].chinese:
+            return False
+        first = j
+        while self._kind_at(j) in ("SITE", "SIDE", "PART", "REGION"):
+            j += 1
+        return j > first and self._kind_at(j) in ("DIFFUSE", "UP", "DOWN", "VERB", "HOT", "EVEN", "DEG", "HYPO")
 
     def _target_before(self, i: int) -> str | None:
         """与肝脏相仿: what is compared with stands before the word that compares."""

@@ -321,6 +321,16 @@ class _Builder:
         elif kind == "mark" and match.group() in ("*", "~") and text[start - 1 : start].isdigit():
             self.add(match.group(), start)
 
+    def _cell_mark(self, gap: str, start: int, end: int) -> str:
+        """What a wide gap between the cells of a row stands for: a colon behind the first, a comma behind others."""
+        if not ("\t" in gap or "\u3000" in gap or "   " in gap) or self.text[end : end + 1] in ("", "\n", "\r"):
+            return ""
+        line = max(self.text.rfind("\n", max(0, start - 60), start), self.text.rfind("\r", max(0, start - 60), start))
+        cell = self.text[line + 1 : start] if line >= 0 or start < 60 else ""
+        if not cell.strip() and line >= 0:
+            return ""  # an indented line
+        return ":" if _FIRST_CELL.fullmatch(cell) else ","
+
     def _space(self, match: re.Match[str], kind: str) -> None:
         start, end = match.span()
         value = match.group()
@@ -337,6 +347,9 @@ class _Builder:
             self.paragraphs.add(self.size)
         elif lines == 1:
             self.breaks.add(self.size)
+        if not lines and (mark := self._cell_mark(value, start, end)):
+            self.add(mark, start)
+            return
         last = self.last()
         if (
             self.spaced
@@ -353,6 +366,7 @@ class _Builder:
             self.add("\n" if lines and _FIELD.match(self.text, end) else "\t" if cells else " ", start)
 
 
+_FIRST_CELL = re.compile(r"[^\n\r\t\u3000:：,，。;；、]{1,40}")
 _COLUMNS = re.compile(r"[^\n\r\t]{1,40}\t")
 """The first column of a row."""
 

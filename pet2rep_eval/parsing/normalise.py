@@ -54,14 +54,14 @@ _INDENTED = re.compile(r"(?:[-–—*+☑☒·‣▪]|>{1,2}|\d{1,2}[.)、)]|\[[
 """A list mark behind the indentation of its line."""
 _TICKED = re.compile(r"\[[xX✓√]\]|[☑☒]|\[ \][^\[\]\n]{1,30}\[ \]")
 _BOX_LAST = re.compile(
-    r"^[^\n\[☐☑☒]*[^\s\[☐☑☒](?:[ \t]*(?:\[[ xX✓√_]\]|[☐☑☒])[^\n\[☐☑☒]*?){2,6}(?<=[\]☐☑☒])[ \t]*$",
+    r"^[^\n\[☐□☑☒]*[^\s\[☐□☑☒](?:[ \t]*(?:\[[ xX✓√_]\]|[☐□☑☒])[^\n\[☐□☑☒]*?){2,6}(?<=[\]☐□☑☒])[ \t]*$",
     re.MULTILINE,
 )
-_UNTICKED_BEHIND = re.compile(r"[^\[\]\n☐☑☒.:;]{1,40}(?:\[[ _]\]|☐)")
+_UNTICKED_BEHIND = re.compile(r"[^\[\]\n☐□☑☒.:;]{1,40}(?:\[[ _]\]|☐|□)")
 _TICK_INSIDE = re.compile(r"(?<=[a-z])[ \t]{1,160}+(?:\[[xX✓√]\]|[☑☒])(?= ?[a-z])")
 """Behind the name of a field, which it parts from its answer."""
-_UNTICKED = re.compile(r"(?:\[[ _]\]|☐)[^\[\]\n☐☑☒.:;]{1,40}")
-_MEASURED = re.compile(r"(?<![^\n])(?:\[[ _]\]|☐)(?=[^\[\]\n☐☑☒]{1,80}(?:\d ?[mc]m\b|\bsuv))", re.IGNORECASE)
+_UNTICKED = re.compile(r"(?:\[[ _]\]|☐|□)[^\[\]\n\u3000☐□☑☒.:;：；，。]{1,40}")
+_MEASURED = re.compile(r"(?<![^\n])(?:\[[ _]\]|☐|□)(?=[^\[\]\n☐□☑☒]{1,80}(?:\d ?[mc]m\b|\bsuv))", re.IGNORECASE)
 """Before a finding with its measures, where the ticks of other lines say that there is none."""
 _ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&", "&nbsp;": " ", "&quot;": '"', "&apos;": "'"}
 _HAN = re.compile(r"[\u3400-\u9fff]")

@@ -93,6 +93,8 @@ def called_physiological(reader: Reader, read: ReadClause) -> bool:
             ]
             return False
         every = any(t.concept.every for t in tokens)
+        if reader.last and all(d.rule == "remainder" for d in reader.last):
+            spoken = set()  # 余结肠条状浓聚，考虑生理性: not what was said of the mass
         same = [d for d in reader.drafts[-8:] if (every or d.key in spoken) and d.sentence == reader.sentence]
         for draft in [*reader.last, *same]:
             if draft.state in (INCREASED, UptakeState.DECREASED):

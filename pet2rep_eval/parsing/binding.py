@@ -56,6 +56,8 @@ def bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention]
     before = [m for m in read.named if m.last < verdict.first and m.first > earlier] or []
     inner = [m for m in read.named if verdict.first <= m.first and m.last <= verdict.last]
     after = [m for m in read.named if verdict.last < m.first < later]
+    if verdict.negated and before and after and tokens[0].concept.exception and not chinese:
+        return after, "attributive"  # "apart from an avid node there was no uptake in the abdomen"
     joint = ""
     for j in range(verdict.last + 1, len(tokens)):
         kind = tokens[j].kind
@@ -87,6 +89,8 @@ def bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention]
         break
     if before and after and not chinese and _found_with(tokens, verdict, after[0]):
         after = []
+    elif len(after) > 1 and not chinese:
+        after = [m for m in after if m is after[0] or not _found_with(tokens, verdict, m)]
     if joint == "attribute":
         after = together(after, tokens)
     if inner and before and not chinese and all(_is_region(m, tokens) for m in inner) and before[-1].organs:

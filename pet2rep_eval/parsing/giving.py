@@ -54,6 +54,8 @@ def give(
                 )
             ):
                 continue  # "a photopenic area, without rim uptake"
+            if state is NORMAL and draft is not None and _beside_urine(reader, draft, verdict, read):
+                continue
             if read.kinds == _SPREAD and read.clause.chinese and not _is_open(draft, reader.sentence):
                 continue  # 摄取增高，边界清晰
             if draft is not None:
@@ -130,6 +132,19 @@ def _is_hot(reader: Reader, key: str) -> bool:
     )
 
 
+def _beside_urine(reader: Reader, draft: Draft, verdict: Verdict, read: ReadClause) -> bool:
+    """ "The aortic wall is avid, displacing the ureter, retention of urinary activity above": another matter."""
+    said = read.clause.tokens[verdict.first : verdict.last + 1]
+    return (
+        not read.clause.chinese
+        and all(t.kind == "URINE" for t in said)
+        and draft.state is INCREASED
+        and not draft.activity
+        and draft.sentence == reader.sentence
+        and not read.reading.called_physiological
+    )
+
+
 def _is_open(draft: Draft | None, sentence: int) -> bool:
     """轻度显影，分布均匀: how much that is, the words that follow can say."""
     return draft is not None and draft.activity and draft.sentence == sentence
@@ -186,6 +201,9 @@ def _overruled(reader: Reader, draft: Draft, verdict: Verdict, read: ReadClause,
     alone = len(tokens) == 1 and draft.sentence == reader.sentence - 1
     if draft.rule == "SUV only" and (here or alone) and _scored(verdict, read):
         return True  # "SUVmax 2.4, DS 3": words beat the number
+    lower = read.clause.tokens[0].kind == "BELOW" and verdict.state is DECREASED and draft.degree is None
+    if here and rule == "carried" and lower and draft.state is INCREASED:
+        return True  # "patchy uptake, lower than that of the adjacent parenchyma"
     # "faint activity, not increased"
     return here and rule == "carried" and denies_more(verdict, tokens[verdict.last].kind, draft)
 

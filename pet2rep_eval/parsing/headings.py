@@ -82,12 +82,14 @@ def find_headings(normalised: Normalised) -> list[Heading]:
         if section and at not in found:
             found[at] = Heading(section, at, position, position + 1)
         position = text.find(":", position + 1)
-    return _diagnoses(sorted(found.values(), key=lambda h: h.start), text)
+    lines = [at for at in starts if at and text[at:].strip()]
+    return _diagnoses(sorted(found.values(), key=lambda h: h.start), text, max(lines, default=0))
 
 
-def _diagnoses(headings: list[Heading], text: str) -> list[Heading]:
-    """A diagnosis given before anything is described is the history, one given after it the impression."""
+def _diagnoses(headings: list[Heading], text: str, last_line: int) -> list[Heading]:
+    """A diagnosis given before anything is described is the history, one given after it, or alone, the impression."""
     described = bool(headings) and any(c in "。.;:" for c in text[: headings[0].start].strip())
+    described = described or (len(headings) == 1 and last_line <= headings[0].start)
     out: list[Heading] = []
     for heading in headings:
         if heading.name == "diagnosis":

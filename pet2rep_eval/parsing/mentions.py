@@ -346,8 +346,9 @@ class _GroupReader:
             before is not None
             and before.kind == "IN"
             and not before.chinese
-            and any(t.kind == "NODE" for t in self.tokens[:i])
+            and any(t.kind in ("NODE", "LESION") for t in self.tokens[:i])
             and any(t.kind == "SITE" and t.concept.organs != ("spine",) for t in self.tokens[:i])
+            and (before.text == "at" or any(t.kind == "NODE" for t in self.tokens[:i]))
         )
 
     def _is_compound(self, last: Mention, i: int) -> bool:

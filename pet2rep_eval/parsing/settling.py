@@ -86,13 +86,13 @@ def _leads_to_cue(tokens: list[Token], i: int) -> bool:
     return i < len(tokens) and tokens[i].kind == "CUE"
 
 
-_ASKED, _ENDED = re.compile(r"[:|?\t=\]-][ \t]*$"), re.compile(r"(?![ \t]*[a-z0-9])")
+_ASKED, _ENDED = re.compile(r"(?:[:|?\t=\]-]|\buptake|\bavid)[ \t]*$"), re.compile(r"(?![ \t]*[a-z0-9])")
 
 
 def _answers(normalised: Normalised, token: Token) -> bool:
     """ "Nodes avid: Y": a letter alone that fills a field."""
     text = normalised.text
-    asked = _ASKED.search(text, max(0, token.start - 4), token.start)
+    asked = _ASKED.search(text, max(0, token.start - 8), token.start)
     ended = token.end in normalised.paragraphs or token.end in normalised.breaks
     ended = ended or _ENDED.match(text, token.end) is not None
     return asked is not None and ended

@@ -306,6 +306,8 @@ class Comparisons(Directions):
             self.out.resolved = True  # "resolution of the uptake in the hilar node"
             self.pending = (NORMAL, i, False, None, False)
             return
+        if token.paren and not token.concept.hot and self.out.verdicts and not self.tokens[0].paren:
+            return  # "diffuse hypometabolism (seizures resolved clinically)"
         behind = {t.kind for t in self.tokens[i + 1 :]} if not token.chinese else set()
         if self._next_kind(i) == "IN" and {"PRIOR", "HOT"} <= behind:
             return  # "resolution of previously avid nodes": the nodes are named behind
@@ -319,6 +321,7 @@ class Comparisons(Directions):
             or self.earlier_cue
             or "cue" in self.nouns
             or token.concept.hot
+            or any(t.kind == "FOCAL" and t.concept.noun for t in self.tokens[:i])  # "splenic foci have resolved"
         ):
             self.prior = False
             self.out.resolved = True

@@ -273,7 +273,8 @@ class Directions(Targets):
         if token.concept.unless:
             named = {o for t in self.tokens for o in t.concept.organs} or self.about
             state = state if named.isdisjoint(token.concept.unless) else NORMAL
-        negated = self._negated()
+        aside = state is NORMAL and token.paren and self.neg is not None and not self.tokens[self.neg].paren
+        negated = not aside and self._negated()  # "no focal uptake (myocardium suppressed)"
         degree = self._degree_for(i)
         if degree is None and token.kind == "UP" and token.text.startswith("intense"):
             degree = "marked"

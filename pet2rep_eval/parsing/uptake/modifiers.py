@@ -236,8 +236,9 @@ class Modifiers(Comparisons):
                 return
         if self._spread_of_hot(i, token):
             return
-        if token.chinese and self.earlier_cue and i == self.size - 1 == 1 and self.tokens[0].kind == "REST":
-            self._emit(NORMAL, i, i, False)  # 肝右叶囊肿代谢缺损,余均匀
+        rest = self.tokens[0].kind == "REST" and i == self.size - 1 and all(t.kind == "PART" for t in self.tokens[1:i])
+        if rest and (self.earlier_cue or (self.form and not token.chinese)):
+            self._emit(NORMAL, i, i, False)  # 肝右叶囊肿代谢缺损,余均匀; "remaining parenchyma homogeneous"
             return
         if self.open is not None and not self.open.used and "cue" in self.nouns:
             self.open.spread = True

@@ -9,6 +9,7 @@ def only_adjectives(clause: Clause) -> bool:
     """Only adjectives: "hypermetabolic, partially calcified, right hilar nodes" is one phrase."""
     return (
         not clause.trailing
+        and not clause.colon
         and clause.tokens[0].kind in ("HOT", "VOID", "HYPO", "DEG", "FOCAL", "CENTER")
         and all(
             t.kind in ("HOT", "FINDING", "DEG", "HYPO", "VOID", "UNEVEN", "DIFFUSE", "FOCAL", "CENTER")

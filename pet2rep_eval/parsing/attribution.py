@@ -8,6 +8,7 @@ Its name stays on the statement.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from pet2rep_eval.lexicon import load_lexicon
 from pet2rep_eval.parsing.drafts import Draft, ReadClause
@@ -86,6 +87,8 @@ class Reader:
         """All places that the sentence has named, those of the one before, and where those behind a semicolon begin."""
         self.disease: list[Mention] = []
         """The organ of the disease that the sentence begins with (食管癌放疗后): a part without a name is of it."""
+        self.diagnosed: list[Mention] = []
+        """The organ of the disease that the text begins with: "Primary: SUVmax 3.5" is of it."""
         self.persisting: list[Draft] = []
         """What the sentence before said of an earlier study only: this one may say that it has gone."""
         self.earlier: list[tuple[Draft, Verdict, tuple[int, int]]] = []
@@ -153,6 +156,9 @@ class Reader:
         self.clause = read
         if self.disease or "DISEASE" in read.kinds:
             self._recall_disease(read)
+        open_ = self.diagnosed and not read.named and clause.first and not self.topic
+        if open_ and any(t.concept.name == "lesion.primary" for t in clause.tokens):
+            self.set_topic(self.diagnosed, read)
         topic = (
             self.topic if clause.chinese and not clause.first and clause.tokens[0].concept.exception else None
         )
@@ -208,6 +214,8 @@ class Reader:
             self.disease = [
                 Mention(tokens[at].concept.organs, (), side, tokens[at].start, tokens[at].end, at, at)
             ]
+            if not self.drafts:
+                self.diagnosed = [replace(m, drafts={}) for m in self.disease]
         if not self.disease:
             return
         group = next((g for g in read.groups if (g.part or g.lesion) and not g.mentions), None)

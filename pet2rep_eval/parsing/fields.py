@@ -35,7 +35,11 @@ def enter_heading(reader: Reader, clause: Clause) -> None:
         # a heading that names nothing known: what follows is not about what stood before
         reader.topic, reader.blocked = [], not reader.region
         return
-    groups = [read_group(tokens, c, above) for c in chunks(kinds) if c.rule == "group"]
+    spoken = above or frozenset(o for m in reader.topic for o in m.organs)
+    groups = [read_group(tokens, c, spoken) for c in chunks(kinds) if c.rule == "group"]
+    if groups and not above and reader.topic and all(g.part and not g.mentions for g in groups):
+        reader.blocked = False
+        return  # "MYOCARDIAL PERFUSION", and "Apical:" below it
     if groups and all(g.part and not g.mentions for g in groups):
         reader.field, reader.topic, reader.blocked = above, reader.field_topic, False
         return  # "Pancreas", and "Head:" below it
@@ -101,8 +105,8 @@ def enter_heading(reader: Reader, clause: Clause) -> None:
                 reader.region = tuple(groups_of)
                 reader.region_nodes = ()
     elif any(g.node for g in groups):
-        spoken, reader.topic = reader.topic, []
-        reader.topic = reader.generic_nodes(groups[0]) or _same_stations(spoken, groups[0])
+        before, reader.topic = reader.topic, []
+        reader.topic = reader.generic_nodes(groups[0]) or _same_stations(before, groups[0])
         for mention in reader.topic:
             mention.side = groups[0].side
         reader.blocked = not reader.topic

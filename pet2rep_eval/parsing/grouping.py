@@ -143,7 +143,7 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
                 and not earlier.node
                 and earlier.mentions[0].last == earlier.last
             ):
-                # "skin of the left axilla": what follows says where; "vertebral bodies of D8 and the left rib": it goes on
+                # "skin of the left axilla" says where, "vertebral bodies of D8 and the left rib" goes on
                 whole = earlier.mentions[0]
                 within = [m for m in later.mentions if m.organs == whole.organs]
                 for mention in within or later.mentions:

@@ -52,6 +52,7 @@ _BEGINS = re.compile(r"[\u3400-\u9fffFfSs]")
 """Dictation without punctuation: many gaps between Chinese words, hardly a comma."""
 _INDENTED = re.compile(r"(?:[-–—*+☑☒·‣▪]|>{1,2}|\d{1,2}[.)、)]|\[[xX✓√]\])[ \t]+")
 """A list mark behind the indentation of its line."""
+_LEADER = re.compile(r"(?<=[^\s.])[ \t]?\.{4,}+[ \t]?")
 _TICKED = re.compile(r"\[[xX✓√]\]|[☑☒]|\[ \][^\[\]\n]{1,30}\[ \]")
 _BOX_LAST = re.compile(
     r"^[^\n\[☐□☑☒]*[^\s\[☐□☑☒](?:[ \t]*(?:\[[ xX✓√_]\]|[☐□☑☒])[^\n\[☐□☑☒]*?){2,6}(?<=[\]☐□☑☒])[ \t]*$",
@@ -61,7 +62,9 @@ _UNTICKED_BEHIND = re.compile(r"[^\[\]\n☐□☑☒.:;]{1,40}(?:\[[ _]\]|☐|�
 _TICK_INSIDE = re.compile(r"(?<=[a-z])[ \t]{1,160}+(?:\[[xX✓√]\]|[☑☒])(?= ?[a-z])")
 """Behind the name of a field, which it parts from its answer."""
 _UNTICKED = re.compile(r"(?:\[[ _]\]|☐|□)[^\[\]\n\u3000☐□☑☒.:;：；，。]{1,40}")
-_MEASURED = re.compile(r"(?<![^\n])(?:\[[ _]\]|☐|□)(?=[^\[\]\n☐□☑☒]{1,80}(?:\d ?[mc]m\b|\bsuv))", re.IGNORECASE)
+_MEASURED = re.compile(
+    r"(?<![^\n])(?:\[[ _]\]|☐|□)(?=[^\[\]\n☐□☑☒]{1,80}(?:\d ?[mc]m\b|\bsuv))", re.IGNORECASE
+)
 """Before a finding with its measures, where the ticks of other lines say that there is none."""
 _ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&", "&nbsp;": " ", "&quot;": '"', "&apos;": "'"}
 _HAN = re.compile(r"[\u3400-\u9fff]")
@@ -167,6 +170,8 @@ def _blank(match: re.Match[str]) -> str:
 def normalise(text: str) -> Normalised:
     """Normalises *text*, in time linear in its length."""
     json_shaped = _JSON.match(text) is not None
+    if "...." in text:
+        text = _LEADER.sub(lambda m: ":" + " " * (len(m.group()) - 1), text)  # "Brain ........ normal"
     if _TICKED.search(text):
         # a box that is not ticked says nothing; in a line that ends with one the boxes stand behind: "Yes [ ]  No [x]"
         text = _MEASURED.sub(_blank, text)
@@ -323,9 +328,15 @@ class _Builder:
 
     def _cell_mark(self, gap: str, start: int, end: int) -> str:
         """What a wide gap between the cells of a row stands for: a colon behind the first, a comma behind others."""
-        if not ("\t" in gap or "\u3000" in gap or "   " in gap) or self.text[end : end + 1] in ("", "\n", "\r"):
+        if not ("\t" in gap or "\u3000" in gap or "   " in gap) or self.text[end : end + 1] in (
+            "",
+            "\n",
+            "\r",
+        ):
             return ""
-        line = max(self.text.rfind("\n", max(0, start - 60), start), self.text.rfind("\r", max(0, start - 60), start))
+        line = max(
+            self.text.rfind("\n", max(0, start - 60), start), self.text.rfind("\r", max(0, start - 60), start)
+        )
         cell = self.text[line + 1 : start] if line >= 0 or start < 60 else ""
         if not cell.strip() and line >= 0:
             return ""  # an indented line

@@ -83,7 +83,9 @@ def _below_heading(reader: Reader, tokens: Sequence[Token], groups: list[Group])
 
 
 def _in_chest(reader: Reader) -> bool:
-    return reader.region == ("chest",) or (bool(reader.topic) and all(m.organs == ("lungs",) for m in reader.topic))
+    return reader.region == ("chest",) or (
+        bool(reader.topic) and all(m.organs == ("lungs",) for m in reader.topic)
+    )
 
 
 def _effusion(reader: Reader, tokens: Sequence[Token]) -> list[Group]:

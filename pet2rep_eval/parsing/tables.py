@@ -41,7 +41,13 @@ _NAMED_ONCE = re.compile(
     r"(?P<more>(?:[;,]? (?:and )?[a-z][^;:()\d.]{2,60} \(\d{1,2}\.\d{1,2}\)){1,12})"
 )
 """A value named once: "neck (SUVmax 9.5), both axillae (7.1) and the mediastinum (6.4)"."""
+_AFTER_COMMA = re.compile(
+    r"\bsuv ?(?:max|peak)?:? ?\d{1,2}\.\d{1,2}"
+    r"(?P<more>(?:[,;] (?:and )?[a-z][a-z0-9 ]{1,40}? \d{1,2}\.\d{1,2}(?!\d|\.\d| ?(?:mm|cm|x|%|h\b))){1,12})"
+)
+"""The same without parentheses: "right humerus SUVmax 5.0, left 5th rib 4.4, T11 6.1"."""
 _IN_PARENTHESES = re.compile(r"(?<=\()\d{1,2}\.\d{1,2}(?=\))")
+_BEHIND_NAME = re.compile(r"(?<= )\d{1,2}\.\d{1,2}(?=[,;.]|$|\s)")
 _VALUE = re.compile(r" (\d{1,2}(?:\.\d{1,2})?)(?=[,.;]|$| and )")
 _SCORE = re.compile(r"d[1-5](?![a-z0-9/])(?=\s*(?:$|[).,;!?。\n]|[a-z ]{3,30}:))")
 _OF_VALUE = re.compile(r"suv[^;\n]{0,30}(?:\(|[,.-] )$")
@@ -76,6 +82,9 @@ def figures(normalised: Normalised) -> Iterator[tuple[int, int, str]]:
     for match in _NAMED_ONCE.finditer(text):
         inside = _IN_PARENTHESES.finditer(text, match.start("more"), match.end("more"))
         yield from ((v.start(), v.end(), "suv") for v in inside)
+    for match in _AFTER_COMMA.finditer(text):
+        behind = _BEHIND_NAME.finditer(text, match.start("more"), match.end("more"))
+        yield from ((v.start(), v.end(), "suv") for v in behind)
     lines = sorted({0, *normalised.breaks, *normalised.paragraphs, len(text)})
     scales: list[str] = []
     columns: list[str] = []

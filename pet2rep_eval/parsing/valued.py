@@ -127,6 +127,8 @@ def suv_only(reader: Reader, read: ReadClause) -> bool:
         elif mentions is not reader.topic or not reader.last:
             drafts = [d for m in mentions for d in m.drafts.values()]
             opened = [d for d in drafts if d.state is None]
+            if mentions is not reader.topic and not drafts:
+                opened = reader.describe(mentions, read)  # the lesion of the other lobe
             reader.last = opened or drafts or reader.last
         if not reader.last and mentions:
             reader.last = reader.describe(mentions, read)

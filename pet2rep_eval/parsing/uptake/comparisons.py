@@ -321,7 +321,9 @@ class Comparisons(Directions):
             or self.earlier_cue
             or "cue" in self.nouns
             or token.concept.hot
-            or any(t.kind == "FOCAL" and t.concept.noun for t in self.tokens[:i])  # "splenic foci have resolved"
+            or any(
+                t.kind == "FOCAL" and t.concept.noun for t in self.tokens[:i]
+            )  # "splenic foci have resolved"
         ):
             self.prior = False
             self.out.resolved = True

@@ -236,7 +236,11 @@ class Modifiers(Comparisons):
                 return
         if self._spread_of_hot(i, token):
             return
-        rest = self.tokens[0].kind == "REST" and i == self.size - 1 and all(t.kind == "PART" for t in self.tokens[1:i])
+        rest = (
+            self.tokens[0].kind == "REST"
+            and i == self.size - 1
+            and all(t.kind == "PART" for t in self.tokens[1:i])
+        )
         if rest and (self.earlier_cue or (self.form and not token.chinese)):
             self._emit(NORMAL, i, i, False)  # 肝右叶囊肿代谢缺损,余均匀; "remaining parenchyma homogeneous"
             return

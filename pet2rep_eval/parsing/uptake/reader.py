@@ -215,7 +215,12 @@ class Reader(Nouns):
                 self._emit(
                     state, at, at, False, degree=degree
                 )  # "perfusion shows a large, severe defect of the anterior wall"
-            elif state is ABSENT and self.earlier_cue and not negated and any(t.kind == "CENTER" for t in self.tokens):
+            elif (
+                state is ABSENT
+                and self.earlier_cue
+                and not negated
+                and any(t.kind == "CENTER" for t in self.tokens)
+            ):
                 self._emit(state, at, at, False)  # "avid at the periphery, absent in the necrotic core"
             elif state is INCREASED and not negated and self._says_it_all(at):
                 self._emit(INCREASED, at, at, False, degree=degree or "marked")

@@ -93,7 +93,16 @@ class Targets(Stretch):
         first = j
         while self._kind_at(j) in ("SITE", "SIDE", "PART", "REGION"):
             j += 1
-        return j > first and self._kind_at(j) in ("DIFFUSE", "UP", "DOWN", "VERB", "HOT", "EVEN", "DEG", "HYPO")
+        return j > first and self._kind_at(j) in (
+            "DIFFUSE",
+            "UP",
+            "DOWN",
+            "VERB",
+            "HOT",
+            "EVEN",
+            "DEG",
+            "HYPO",
+        )
 
     def _target_before(self, i: int) -> str | None:
         """与肝脏相仿: what is compared with stands before the word that compares."""

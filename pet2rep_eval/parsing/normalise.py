@@ -22,7 +22,7 @@ _MARKUP = re.compile(
     r"|(?P<cell></?t[dh]\b[^<>]{0,200}>)"
     r"|(?P<inline></?(?:b|i|u|em|strong|span|sup|sub|font|a|small|mark)(?:\s[^<>]{0,200})?>)"
     r"|(?P<tag></?[a-zA-Z\u4e00-\u9fff][\w\u4e00-\u9fff-]{0,20}(?:\s+[\w:-]{1,30}\s*=[^<>]{0,200})?\s*/?>)"
-    r"|(?P<boxed>【[^【】\n]{1,14}】[:：]?|^\[[a-zA-Z][^\[\]\n]{1,30}\](?=[ \t]*[^\s:：.,;。，；]))"
+    r"|(?P<boxed>【[^【】\n]{1,14}】[:：]?|^[\[［〔「『〖{][a-zA-Z][^\[\]［］〔〕「」『』〖〗{}\n]{1,30}[\]］〕」』〗}](?=[ \t]*[^\s:：.,;。，；]))"
     r"|(?P<null>[\"'][^\"'\n]{1,40}[\"']\s{0,3}:\s{0,3}null\b)"
     r"|(?P<bullet>^[ \t]*(?:[-–—*+☑☒·‣▪]|>{1,2}|\d{1,2}[.)、)]|\[[xX✓√]\])[ \t]+|^[ \t]*\d{1,2}(?:、|[ \t](?=[\u3400-\u9fff、]{1,14}[:：])))"
     r"|(?P<entity>&(?:lt|gt|amp|nbsp|quot|apos|\#\d{1,5});)"
@@ -40,7 +40,7 @@ _MARKUP = re.compile(
 # Where markup can begin at all: a set of characters, searched for much faster than the alternatives above.
 # Marks of lines count behind a line break only, a hyphen also between letters.
 _MARKUP_START = re.compile(
-    r"[<【\"'&\\`*_~ \t\r\n\f\v\u00a0\u2000-\u200f\u2028\u2029\u2060\u3000\ufeff\u00ad\-+\d=|\#\[]"
+    r"[<【［〔「『〖{\"'&\\`*_~ \t\r\n\f\v\u00a0\u2000-\u200f\u2028\u2029\u2060\u3000\ufeff\u00ad\-+\d=|\#\[]"
     r"(?:(?<=[^\-+\d=|\#\[])|(?<=^.)|(?<=[a-z]-))",
     re.DOTALL | re.MULTILINE,
 )
@@ -55,10 +55,10 @@ _INDENTED = re.compile(r"(?:[-–—*+☑☒·‣▪]|>{1,2}|\d{1,2}[.)、)]|\[[
 _LEADER = re.compile(r"(?<=[^\s.])[ \t]?\.{4,}+[ \t]?")
 _TICKED = re.compile(r"\[[xX✓√]\]|[☑☒]|\[ \][^\[\]\n]{1,30}\[ \]")
 _BOX_LAST = re.compile(
-    r"^[^\n\[☐□☑☒]*[^\s\[☐□☑☒](?:[ \t]*(?:\[[ xX✓√_]\]|[☐□☑☒])[^\n\[☐□☑☒]*?){2,6}(?<=[\]☐□☑☒])[ \t]*$",
+    r"^[^\n\[☐□☑☒]*[^\s\[☐□☑☒](?:[ \t]*(?:\[[ xX✓√_]\]|[☐□☑☒])[^\n\[☐□☑☒]*?){2,6}(?<=[\]☐□☑☒])(?![ \t]*\w)",
     re.MULTILINE,
 )
-_UNTICKED_BEHIND = re.compile(r"[^\[\]\n☐□☑☒.:;]{1,40}(?:\[[ _]\]|☐|□)")
+_UNTICKED_BEHIND = re.compile(r"[^\[\]\n☐□☑☒.:;：；，。]{1,40}(?:\[[ _]\]|☐|□)")
 _TICK_INSIDE = re.compile(r"(?<=[a-z])[ \t]{1,160}+(?:\[[xX✓√]\]|[☑☒])(?= ?[a-z])")
 """Behind the name of a field, which it parts from its answer."""
 _UNTICKED = re.compile(r"(?:\[[ _]\]|☐|□)[^\[\]\n\u3000☐□☑☒.:;：；，。]{1,40}")
@@ -302,13 +302,13 @@ class _Builder:
             if value not in BRACKETS:
                 self.add(value, start)
         elif kind == "boxed":
-            name = match.group()[1:].rstrip(":：】]").strip().lower()
+            name = match.group()[1:].rstrip(":：】]］〕」』〗}").strip().lower()
             if _names_places(name):
                 self.paragraphs.add(self.size)
-                self.plain(start + (text[start] == "["), start + len(match.group().rstrip(":：】]")))
-                self.add(":", start + len(match.group().rstrip(":：】]")))
+                self.plain(start + (text[start] != "【"), start + len(match.group().rstrip(":：】]］〕」』〗}")))
+                self.add(":", start + len(match.group().rstrip(":：】]］〕」』〗}")))
             else:
-                if text[start] == "[":
+                if text[start] != "【":
                     self.paragraphs.add(self.size)
                 self.plain(start, end)
         elif kind == "tag" and match.group().strip("</>").lower() in load_lexicon().phrases:

@@ -43,7 +43,8 @@ _NAMED_ONCE = re.compile(
 """A value named once: "neck (SUVmax 9.5), both axillae (7.1) and the mediastinum (6.4)"."""
 _AFTER_COMMA = re.compile(
     r"\bsuv ?(?:max|peak)?:? ?\d{1,2}\.\d{1,2}"
-    r"(?P<more>(?:[,;] (?:and )?[a-z][a-z0-9 ]{1,40}? \d{1,2}\.\d{1,2}(?!\d|\.\d| ?(?:mm|cm|x|%|h\b))){1,12})"
+    r"(?P<more>(?:[,;] (?:and )?(?!liver|hepatic|mbp|blood|background|bkg|mediast|ref|prior|prev|now|was)"
+    r"[a-z][a-z0-9 ]{1,40}? \d{1,2}\.\d{1,2}(?!\d|\.\d| ?(?:mm|cm|x|%|h\b))){1,12})"
 )
 """The same without parentheses: "right humerus SUVmax 5.0, left 5th rib 4.4, T11 6.1"."""
 _IN_PARENTHESES = re.compile(r"(?<=\()\d{1,2}\.\d{1,2}(?=\))")
@@ -96,7 +97,7 @@ def figures(normalised: Normalised) -> Iterator[tuple[int, int, str]]:
             scales, columns = _scales(line), _columns(raw)
             continue
         cells = _cells(raw) if columns else []
-        if len(cells) == len(columns) > 1 and len(raw) <= _LONGEST:
+        if len(cells) - len(columns) in (0, 1) and len(columns) > 1 and len(raw) <= _LONGEST:
             yield from _row(cells, columns, start)
             continue
         if start in normalised.paragraphs and not _ROW.match(line.strip()):
@@ -152,7 +153,7 @@ def _row(cells: list[tuple[int, str]], columns: list[str], start: int) -> Iterat
     """The figures of one row; where it begins with its number, the name stands behind."""
     if cells[0][1].isdigit():
         yield start, start, "row"
-    for (at, cell), scale in zip(cells, columns, strict=True):
+    for (at, cell), scale in zip(cells, columns, strict=False):
         match = _LEADING.match(cell) if scale else None
         if match:
             offset = at + match.start(1)

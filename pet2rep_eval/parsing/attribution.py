@@ -79,6 +79,8 @@ class Reader:
         """The sentence has spoken of an earlier study, or is about nothing else."""
         self.announced_inline = False
         """The list stands in the same sentence."""
+        self.questionnaire = False
+        """A question stands above, and each line answers it."""
         self.sentence = self.sentence_from = 0
         """Number of the sentence, and where it begins."""
         self.spoken: list[Mention] = []
@@ -188,12 +190,12 @@ class Reader:
                 for v in read.verdicts
                 if not v.bare
             ]
-            self.announced_inline = False
+            self.announced_inline, self.questionnaire = False, bool(asks)
         elif clause.announces and read.verdicts:
             first = read.verdicts[0]
             self.announced = [(first, (clause.tokens[first.first].start, clause.tokens[first.last].end))]
             self.announced_inline = True
-        elif read.verdicts or clause.heading:
+        elif (read.verdicts and not self.questionnaire) or clause.heading:
             self.announced = []
         self.inherits_cue = read.reading.cue_at_end
         self.sentence_cue = self.sentence_cue or read.reading.cue or "SUV" in read.kinds

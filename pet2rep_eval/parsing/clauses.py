@@ -342,7 +342,7 @@ def _unknown_heading(colon: Token, normalised: Normalised, marks: list[int]) -> 
     begin = marks[at - 1] if at else 0
     if colon.start - begin > 200:
         return False
-    name = normalised.text[begin : colon.start].strip(" \n-*#.0123456789)(\"'")
+    name = normalised.text[begin : colon.start].strip(" \n-*#.,0123456789)(\"'")
     known = load_lexicon().phrases.get(name)
     return (
         2 < len(name) <= 40

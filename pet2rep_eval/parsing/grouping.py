@@ -199,6 +199,14 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
                 if mention.mass and not mention.place and not group.node:
                     mention.organs = (mention.mass,)
                 mention.lesion = True
+    # "no uptake in the liver or the lymph nodes of the neck and chest"
+    for earlier, later in pairs:
+        leading = [t.kind for t in tokens[earlier.last : later.first]]
+        alone = earlier.last > 0 and tokens[earlier.last - 1].kind in ("JOIN", "COMMA")
+        if alone and leading == ["NODE", "IN"] and all(m.regions for m in later.mentions):
+            for mention in later.mentions:
+                if mention.nodes:
+                    to_nodes(mention)
     # "nodes retroperitoneally or in the pelvis"
     for earlier, later in pairs:
         leading = [t.kind for t in tokens[earlier.last + 1 : later.first]]

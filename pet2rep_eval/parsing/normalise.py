@@ -52,6 +52,8 @@ _BEGINS = re.compile(r"[\u3400-\u9fffFfSs]")
 """Dictation without punctuation: many gaps between Chinese words, hardly a comma."""
 _INDENTED = re.compile(r"(?:[-–—*+☑☒·‣▪]|>{1,2}|\d{1,2}[.)、)]|\[[xX✓√]\])[ \t]+")
 """A list mark behind the indentation of its line."""
+_SUBNUMBER = re.compile(r"^[ \t]*\d{1,2}\.\d{1,2}[.)]?[ \t]+(?=[A-Z\u3400-\u9fff])", re.MULTILINE)
+"""The number of an item: "4.1 Liver: …"."""
 _LEADER = re.compile(r"(?<=[^\s.])[ \t]?\.{4,}+[ \t]?")
 _TICKED = re.compile(r"\[[xX✓√]\]|[☑☒]|\[ \][^\[\]\n]{1,30}\[ \]")
 _BOX_LAST = re.compile(
@@ -170,6 +172,8 @@ def _blank(match: re.Match[str]) -> str:
 def normalise(text: str) -> Normalised:
     """Normalises *text*, in time linear in its length."""
     json_shaped = _JSON.match(text) is not None
+    if len(_SUBNUMBER.findall(text)) > 2:
+        text = _SUBNUMBER.sub(_blank, text)
     if "...." in text:
         text = _LEADER.sub(lambda m: ":" + " " * (len(m.group()) - 1), text)  # "Brain ........ normal"
     if _TICKED.search(text):
@@ -271,6 +275,8 @@ class _Builder:
                 # the first cell of a row names what the others are about
                 self.add(":" if self._after_first_cell(at) else ",", at)
             elif character in "\n," or (self.json_shaped and raw in "{}[]"):
+                if self.json_shaped and self.last() not in ("", " "):
+                    self.add(" ", at)
                 self.paragraphs.add(self.size)
         if kept < len(piece):
             self.add(piece[kept:], start + kept)
@@ -305,7 +311,9 @@ class _Builder:
             name = match.group()[1:].rstrip(":：】]］〕」』〗}").strip().lower()
             if _names_places(name):
                 self.paragraphs.add(self.size)
-                self.plain(start + (text[start] != "【"), start + len(match.group().rstrip(":：】]］〕」』〗}")))
+                self.plain(
+                    start + (text[start] != "【"), start + len(match.group().rstrip(":：】]］〕」』〗}"))
+                )
                 self.add(":", start + len(match.group().rstrip(":：】]］〕」』〗}")))
             else:
                 if text[start] != "【":

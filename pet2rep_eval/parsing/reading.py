@@ -160,7 +160,7 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
     if groups and not _LOCATING.isdisjoint(there):
         mark_places(reader, groups, clause, kinds)
     verdicts = list(reading.verdicts)
-    titled = clause.colon and clause.first and not clause.chinese
+    titled = clause.colon and clause.first and (not clause.chinese or len(tokens) == 1)
     titled = titled and (
         tokens[-1].kind == "CUE" or ("CUE" in there and tokens[-1].kind in ("SURROUND", "REF"))
     )

@@ -273,7 +273,10 @@ class Modifiers(Comparisons):
         self.valued = True
 
     def on_cause(self, i: int, token: Token) -> None:
-        self.cause = True
+        found = self._next_kind(i) in ("HOT", "HYPO", "VOID") and not self.out.verdicts and self.open is None
+        self.cause = (
+            not found
+        )  # 疑似低代谢区, "consistent with hypermetabolic …": what is found, and no cause
 
     def _shows_urine(self, i: int) -> bool:
         before = [t.kind for t in self.tokens[:i]]

@@ -27,6 +27,7 @@ RULES = {
     "direct": "the clause names the organ and says its uptake",
     "attributive": "the uptake stands before the organ that it is said of",
     "inside": "the organ stands between the words of the uptake",
+    "extended": "what was said of a place before, of what it grows into",
     "likewise": "the same as what was said of the organ before (likewise, 亦)",
     "exception": "the sentence denies uptake save here",
     "announced": "the sentence opened with the finding, and a list of places follows",

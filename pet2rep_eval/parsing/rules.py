@@ -125,6 +125,25 @@ def _likewise(reader: Reader, read: ReadClause) -> bool:
     return True  # "as do the spleen", "… and a level III node was weakly so"
 
 
+def _extended(reader: Reader, read: ReadClause) -> bool:
+    """ "… with intense uptake of its wall, extending to the vertebral bodies": what it grows into has it too."""
+    tokens = read.clause.tokens
+    if (
+        read.clause.first
+        or not read.named
+        or read.verdicts
+        or not tokens[0].concept.into
+        or read.clause.chinese
+    ):
+        return False
+    hot = [d for d in reader.last if d.state is INCREASED and d.sentence == reader.sentence]
+    fissure = any(d.key == "pleura" for d in hot) and all(m.organs == ("lungs",) for m in read.named)
+    if not hot or fissure:
+        return False
+    give(reader, read.named, Verdict(INCREASED, 0, 0, hot[-1].degree), read, "extended")
+    return True
+
+
 def _uncertain(reader: Reader, read: ReadClause) -> bool:
     """It cannot be judged: a bare mention of activity in the same sentence is taken back."""
     if not read.reading.uncertain:
@@ -208,6 +227,7 @@ RULES: tuple[tuple[str, Rule, frozenset[str]], ...] = (
     ("stated", stated, _NAMES),
     ("specified", specified, LEADS),
     ("announced", _announced, _NAMES | {"VERB", "NEG"}),
+    ("extended", _extended, frozenset({"IN"})),
     ("likewise", _likewise, frozenset({"NEG", "LIKEWISE"}) | _COLD),
     ("remainder", remainder, frozenset({"REST"})),
     ("carried", carry, _ANY),

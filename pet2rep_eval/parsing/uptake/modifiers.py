@@ -273,10 +273,9 @@ class Modifiers(Comparisons):
         self.valued = True
 
     def on_cause(self, i: int, token: Token) -> None:
-        found = self._next_kind(i) in ("HOT", "HYPO", "VOID") and not self.out.verdicts and self.open is None
-        self.cause = (
-            not found
-        )  # 疑似低代谢区, "consistent with hypermetabolic …": what is found, and no cause
+        # 疑似低代谢区, "consistent with hypermetabolic …": it leads to what is found, and names no cause
+        leads = self._next_kind(i) in ("HOT", "HYPO", "VOID") and not self.out.verdicts and self.open is None
+        self.cause = not leads or (self.earlier_cue and not token.chinese)
 
     def _shows_urine(self, i: int) -> bool:
         before = [t.kind for t in self.tokens[:i]]

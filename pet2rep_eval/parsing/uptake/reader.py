@@ -159,9 +159,10 @@ class Reader(Nouns):
     def _says_it_all(self, at: int) -> bool:
         """ "Tonsils intense, symmetrical", "marrow diffusely ↑"."""
         named = any(t.kind in ("SITE", "LESION", "NODE", "FOCAL", "PART") for t in self.tokens[:at])
+        arrow = not self.tokens[at].text.isalpha()
         return (
             self.tokens[at].concept.hot
-            and self._kind_at(at + 1) in ("", "COMMA", "JOIN")
+            and (arrow or self._kind_at(at + 1) in ("", "COMMA", "JOIN"))
             and named
             and not self.out.structural
             and not any(t.kind in ("STRUCT", "MODALITY", "CONTRAST") for t in self.tokens)

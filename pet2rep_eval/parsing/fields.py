@@ -45,6 +45,9 @@ def enter_heading(reader: Reader, clause: Clause) -> None:
         return  # "Pancreas", and "Head:" below it
     finish_groups(groups, tokens)
     mentions = [m for g in groups for m in g.mentions if m.keys]
+    for group in groups:
+        for mention in group.mentions:
+            mention.side = mention.side or group.side  # "Cervical nodes R:"
     if (
         above
         and reader.spread

@@ -54,6 +54,11 @@ _INDENTED = re.compile(r"(?:[-–—*+☑☒·‣▪]|>{1,2}|\d{1,2}[.)、)]|\[[
 """A list mark behind the indentation of its line."""
 _SUBNUMBER = re.compile(r"^[ \t]*\d{1,2}\.\d{1,2}[.)]?[ \t]+(?=[A-Z\u3400-\u9fff])", re.MULTILINE)
 """The number of an item: "4.1 Liver: …"."""
+_EITHER = re.compile(
+    r"((?:uptake|avid|hypermetabolic|hypermetabolism)) ?\(?\b(?:y ?/ ?n|yes ?/ ?no)\b\)?:?(?=[ \t]*$)",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""The head of a list of answers: "Increased uptake Y / N"."""
 _LEADER = re.compile(r"(?<=[^\s.])[ \t]?\.{4,}+[ \t]?")
 _TICKED = re.compile(r"\[[xX✓√]\]|[☑☒]|\[ \][^\[\]\n]{1,30}\[ \]")
 _BOX_LAST = re.compile(
@@ -172,6 +177,8 @@ def _blank(match: re.Match[str]) -> str:
 def normalise(text: str) -> Normalised:
     """Normalises *text*, in time linear in its length."""
     json_shaped = _JSON.match(text) is not None
+    if _EITHER.search(text):
+        text = _EITHER.sub(lambda m: m.group(1) + "?" + " " * (m.end() - m.end(1) - 1), text)
     if len(_SUBNUMBER.findall(text)) > 2:
         text = _SUBNUMBER.sub(_blank, text)
     if "...." in text:

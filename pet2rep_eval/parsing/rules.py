@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
+from pet2rep_eval.lexicon import load_lexicon
 from pet2rep_eval.parsing.attribution import Reader
 from pet2rep_eval.parsing.binding import with_regions
 from pet2rep_eval.parsing.carrying import carry, remainder
@@ -82,6 +83,16 @@ def _announced(reader: Reader, read: ReadClause) -> bool:
     return True
 
 
+def _known_nodes(reader: Reader) -> bool:
+    """The field names nodes of which others of the same station were called increased."""
+    spoken = {m.side for m in reader.topic}
+    sites = load_lexicon().sites
+    keys = {k for m in reader.topic for k in m.keys if m.organs and (m.node or sites[k].station)}
+    return bool(keys) and any(
+        d.key in keys and d.state is INCREASED and d.side not in spoken for d in reader.drafts[-6:]
+    )
+
+
 def _likewise(reader: Reader, read: ReadClause) -> bool:
     """ "as do the spleen and pancreas": what was just said holds here too; "the left is not": it does not."""
     if reader.earlier and [t.kind for t in read.clause.tokens] == ["PRESENT", "NEG"]:
@@ -92,6 +103,11 @@ def _likewise(reader: Reader, read: ReadClause) -> bool:
     if reader.asked and read.kinds == _COLD and any(d.state is INCREASED and d.lesion for d in reader.last):
         for draft in reader.last:  # "Hypermetabolic liver lesion: Absent"
             draft.state, draft.degree, draft.rule = NORMAL, None, "likewise"
+        return True
+    answers = read.kinds == {"NEG"} and not read.clause.chinese and (reader.asked or reader.sentence_start)
+    if answers and not reader.sentence_cue and _known_nodes(reader):
+        # "Left axillary nodes: avid. Right: none."
+        give(reader, reader.topic, Verdict(NORMAL, 0, 0), read, "likewise")
         return True
     if read.verdicts or not reader.last or read.suv or read.kinds.isdisjoint(("NEG", "LIKEWISE")):
         return False

@@ -30,7 +30,7 @@ def reference_value(reader: Reader, read: ReadClause) -> bool:
         and not any(t.kind == "SITE" and t.concept.contextual for t in read.clause.tokens)
         and all(m.organs in (("liver",), ("great_vessels",)) or _is_pool(reader, m) for m in read.named)
     )
-    if bare_value and not reader.form:
+    if bare_value and (not reader.form or reader.reference_clause):
         reader.reference_clause = True
         return True  # 肝脏SUVmax 2.9
     if read.named and "PHYS" in read.kinds and not read.suv and not read.clause.chinese:

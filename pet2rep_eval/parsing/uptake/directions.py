@@ -389,7 +389,9 @@ class Directions(Targets):
             apart = self.tokens[i].paren != self.tokens[opened.last].paren
             after = any(t.kind in ("OF", "COMMA") for t in self.tokens[opened.last : i])
             kind = self.tokens[i].kind
-            if opened.negated and ((apart and kind in ("COLD", "EVEN")) or (after and kind == "COLD")):
+            if opened.negated and (
+                (apart and (kind in ("COLD", "EVEN") or state is NORMAL)) or (after and kind == "COLD")
+            ):
                 opened.negated = negated = False  # 无摄取的缺损区, "no uptake (normal)"
             negated = negated or opened.negated
             if opened.negated or opened.first < first:

@@ -237,7 +237,7 @@ class Modifiers(Comparisons):
         if self._spread_of_hot(i, token):
             return
         rest = (
-            self.tokens[0].kind == "REST"
+            self.tokens[0].kind in ("REST", "SURROUND")
             and i == self.size - 1
             and all(t.kind == "PART" for t in self.tokens[1:i])
         )
@@ -273,9 +273,9 @@ class Modifiers(Comparisons):
         self.valued = True
 
     def on_cause(self, i: int, token: Token) -> None:
-        # 疑似低代谢区, "consistent with hypermetabolic …": it leads to what is found, and names no cause
+        # 疑似低代谢区: it leads to what is found, and names no cause
         leads = self._next_kind(i) in ("HOT", "HYPO", "VOID") and not self.out.verdicts and self.open is None
-        self.cause = not leads or (self.earlier_cue and not token.chinese)
+        self.cause = not (leads and token.chinese)
 
     def _shows_urine(self, i: int) -> bool:
         before = [t.kind for t in self.tokens[:i]]

@@ -183,7 +183,7 @@ class Reader:
         aside = "BENIGN" in read.kinds and any(t.concept.grave and t.paren for t in clause.tokens)
         if aside or "CAUSE" in read.kinds or (not clause.first and read.kinds <= _NAMED_CAUSE):
             self._called_grave(read)
-        asks = clause.asks and clause.first and clause.paragraph
+        asks = clause.asks and clause.first and (clause.paragraph or self.form)
         if (clause.colon or asks) and not read.named and read.verdicts:
             self.announced = [
                 (v, (clause.tokens[v.first].start, clause.tokens[v.last].end))

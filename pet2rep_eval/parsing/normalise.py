@@ -343,10 +343,15 @@ class _Builder:
 
     def _cell_mark(self, gap: str, start: int, end: int) -> str:
         """What a wide gap between the cells of a row stands for: a colon behind the first, a comma behind others."""
-        if not ("\t" in gap or "\u3000" in gap or "   " in gap) or self.text[end : end + 1] in (
-            "",
-            "\n",
-            "\r",
+        if (
+            self.last() in (":", ",")
+            or not ("\t" in gap or "\u3000" in gap or "   " in gap)
+            or self.text[end : end + 1]
+            in (
+                "",
+                "\n",
+                "\r",
+            )
         ):
             return ""
         line = max(

@@ -260,6 +260,16 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
                 and _unknown_heading(token, normalised, marks)
             ):
                 out.append(Clause([token], section, True, True, heading=True))
+            behind = (
+                _names_behind(current)
+                if current and (pending or out) and _after_field([*out, *pending])
+                else 0
+            )
+            if behind:
+                names = current[behind:]
+                del current[behind:]
+                flush(True, at=names[0].start)
+                current, paragraph = names, True  # "ADRENALS: no uptake KIDNEYS: physiological"
             joined = bool(current and pending) and _line_of_names(pending, current)
             if joined:
                 for clause in pending[1:]:
@@ -382,6 +392,18 @@ def _is_field(current: list[Token], tokens: list[Token], index: int) -> bool:
         and names_only(current)
         and after in ("DEG", "EVEN", "UP", "DOWN", "COLD", "NEG", "SYM", "PHYS", "HYPO", "VOID")
     )
+
+
+def _names_behind(current: list[Token]) -> int:
+    """Index of the names that stand between a verdict and the colon: the next field of the line; or 0."""
+    at = len(current)
+    while at and current[at - 1].kind in ("SITE", "NODE") and not current[at - 1].chinese:
+        at -= 1
+    if not 0 < at < len(current):
+        return 0
+    last = current[at - 1].kind
+    denied = last in ("LESION", "NODE") and any(t.kind == "NEG" for t in current[:at])
+    return at if denied or last in ("CUE", "HOT", "VERDICT", "EVEN", "PHYS", "SUV") else 0
 
 
 def _line_of_names(pending: list[Clause], current: list[Token]) -> bool:

@@ -162,6 +162,8 @@ def _phrases(normalised: Normalised) -> list[tuple[int, int, int]]:
         at = bisect.bisect_right(paragraphs, start)
         if at < len(paragraphs) and paragraphs[at] < end:
             return True
+        if text[end : end + 1] == ":" and text.startswith("physiolog", start):
+            return True  # "KIDNEYS: physiological LIVER: …"
         at = bisect.bisect_right(breaks, start)
         return at < len(breaks) and breaks[at] < end and text[end : end + 1] == ":"
 

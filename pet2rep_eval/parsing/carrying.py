@@ -107,7 +107,8 @@ def carry(reader: Reader, read: ReadClause) -> bool:
         reader.topic = []
         reader.unplace(read)
         return True
-    turn_to_nearest(reader, read)
+    if read.clause.tokens[0].kind == "BUT":
+        turn_to_nearest(reader, read)
     if read.clause.colon and read.clause.first and not read.clause.chinese and read.kinds == _TITLE:
         return True  # "Step 3 - Abnormal uptake:", and below it where
     verdicts = current(read.verdicts, read)

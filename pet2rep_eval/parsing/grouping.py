@@ -42,6 +42,29 @@ def _locate_fat(mentions: list[Mention], tokens: Sequence[Token]) -> None:
             mention.place = mention.aside = True
 
 
+def _of_soft_tissue(mentions: list[Mention], tokens: Sequence[Token]) -> None:
+    """ "Between the scapula and the chest wall there is a soft-tissue mass": of what else could it be?"""
+    if not mentions or not all(m.place and not m.node for m in mentions) or not _is_soft_mass(tokens):
+        return
+    sites = load_lexicon().sites
+    for mention in mentions:
+        if mention.organs and all(sites[o].group == "musculoskeletal" for o in mention.organs):
+            mention.organs, mention.place = ("muscles_soft_tissue",), False
+
+
+def _nodes_of_regions(pairs: list[tuple[Group, Group]], tokens: Sequence[Token]) -> None:
+    """ "No uptake in the liver or the lymph nodes of the neck and chest", "nodes retroperitoneally or in the pelvis"."""
+    for earlier, later in pairs:
+        alone = earlier.last > 0 and tokens[earlier.last - 1].kind in ("JOIN", "COMMA")
+        joint = [t.kind for t in tokens[earlier.last : later.first]]
+        of_them = alone and joint == ["NODE", "IN"] and all(m.regions for m in later.mentions)
+        or_in = earlier.node and earlier.node_first and joint[1:] == ["JOIN", "IN"]
+        if of_them or (or_in and not (later.node or later.lesion)):
+            for mention in later.mentions:
+                if mention.regions and mention.nodes:
+                    to_nodes(mention)
+
+
 def _is_soft_mass(tokens: Sequence[Token]) -> bool:
     """ "Between the scapula and the chest wall there is a soft-tissue mass": of what else could it be?"""
     return any(t.kind == "LESION" and t.text.startswith(("soft tissue", "soft-tissue")) for t in tokens)
@@ -187,38 +210,16 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
             ):
                 for mention in group.mentions:
                     mention.organs, mention.place = ("muscles_soft_tissue",), False
-    everywhere = [m for g in groups for m in g.mentions]
-    if everywhere and all(m.place and not m.node for m in everywhere) and _is_soft_mass(tokens):
-        sites = load_lexicon().sites
-        for mention in everywhere:
-            if mention.organs and all(sites[o].group == "musculoskeletal" for o in mention.organs):
-                mention.organs, mention.place = ("muscles_soft_tissue",), False
+    if not tokens[0].chinese:
+        _of_soft_tissue([m for g in groups for m in g.mentions], tokens)
     if node is None and any(g.lesion for g in groups):
         for group in groups:
             for mention in group.mentions:
                 if mention.mass and not mention.place and not group.node:
                     mention.organs = (mention.mass,)
                 mention.lesion = True
-    # "no uptake in the liver or the lymph nodes of the neck and chest"
-    for earlier, later in pairs:
-        leading = [t.kind for t in tokens[earlier.last : later.first]]
-        alone = earlier.last > 0 and tokens[earlier.last - 1].kind in ("JOIN", "COMMA")
-        if alone and leading == ["NODE", "IN"] and all(m.regions for m in later.mentions):
-            for mention in later.mentions:
-                if mention.nodes:
-                    to_nodes(mention)
-    # "nodes retroperitoneally or in the pelvis"
-    for earlier, later in pairs:
-        leading = [t.kind for t in tokens[earlier.last + 1 : later.first]]
-        if (
-            earlier.node
-            and earlier.node_first
-            and leading == ["JOIN", "IN"]
-            and not (later.node or later.lesion)
-        ):
-            for mention in later.mentions:
-                if mention.regions and mention.nodes:
-                    to_nodes(mention)
+    if pairs and any(g.node for g in groups):
+        _nodes_of_regions(pairs, tokens)
     # "a pulmonary nodule in the right lower lobe" is one place
     for earlier, later in pairs:
         joint = tokens[earlier.last + 1 : later.first]

@@ -102,7 +102,8 @@ def suv_only(reader: Reader, read: ReadClause) -> bool:
     """A lesion with a quoted SUV and no word for its uptake."""
     if not read.suv or read.verdicts:
         return False
-    turn_to_nearest(reader, read)  # 累及左侧精囊，该处SUVmax 12.3
+    if read.clause.tokens[0].kind == "BUT":
+        turn_to_nearest(reader, read)  # 累及左侧精囊，该处SUVmax 12.3
     if read.named:
         lesion = read.lesion or read.finding or (reader.topic_lesion and not read.clause.first)
         drafts = reader.describe(read.named, read)

@@ -67,6 +67,17 @@ def _surrounding(read: ReadClause) -> list[Mention]:
     return [Mention(site.concept.organs, (), site.concept.side, site.start, site.end, at + 1, at + 1)]
 
 
+def _scores_all(reader: Reader, read: ReadClause) -> bool:
+    """ "Deauville 2." at the end of a report: of no organ that has its verdict already."""
+    score = read.clause.first and read.clause.paragraph and len(read.clause.tokens) == 1
+    return (
+        score
+        and read.clause.tokens[0].concept.name.startswith("deauville")
+        and any(d.state is not None for m in reader.topic for d in m.drafts.values())
+        and not all(m.node for m in reader.topic)
+    )
+
+
 _TITLE = frozenset({"ABN", "CUE"})
 
 
@@ -111,6 +122,8 @@ def carry(reader: Reader, read: ReadClause) -> bool:
         turn_to_nearest(reader, read)
     if read.clause.colon and read.clause.first and not read.clause.chinese and read.kinds == _TITLE:
         return True  # "Step 3 - Abnormal uptake:", and below it where
+    if _scores_all(reader, read):
+        return True
     verdicts = current(read.verdicts, read)
     if not read.clause.first and reader.blocked:
         if not all(v.bare for v in verdicts):

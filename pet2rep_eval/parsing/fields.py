@@ -64,7 +64,13 @@ def enter_heading(reader: Reader, clause: Clause) -> None:
     elif reader.node_heading:
         reader.node_fields = True
     sites = load_lexicon().sites
-    if clause.paragraph and not clause.chinese and above and all(sites[o].station for o in above):
+    if (
+        clause.paragraph
+        and not clause.chinese
+        and "LESION" not in kinds
+        and above
+        and all(sites[o].station for o in above)
+    ):
         for mention in mentions:
             if mention.nodes and tokens[mention.last].concept.compartment:
                 mention.organs, mention.node = (

@@ -113,7 +113,8 @@ def _meant(
         if site is None:
             state = INCREASED if lesion else NORMAL
         elif site.normally and not lesion and not _goes_on(reader, read):
-            state = INCREASED if is_quoted(site, read) else NORMAL
+            caused = "BENIGN" in read.kinds and "PHYS" not in read.kinds and not read.clause.chinese
+            state = INCREASED if caused or is_quoted(site, read) else NORMAL
         else:
             state = INCREASED
     rim = any(v.state is INCREASED and v.first > verdict.last for v in read.verdicts)
@@ -233,6 +234,8 @@ def _taken_in(reader: Reader, draft: Draft, verdict: Verdict, state: UptakeState
     """What was said of the place is part of what is said now: the later word says more."""
     if draft.sentence != reader.sentence:
         return False
+    if draft.state is DECREASED and state is NORMAL:
+        return False  # "a cold nodule, with normal uptake in the rest of the gland"
     traces = draft.state is NORMAL and state is ABSENT and not read.clause.chinese
     return (
         (draft.spread and not adds(read) and not traces)

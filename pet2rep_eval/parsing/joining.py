@@ -256,7 +256,9 @@ def _completes(clause: Clause, head: Clause, waiting: list[Clause]) -> bool:
             and bool(then & {"HOT", "UP", "CUE"})
             and not then & {"SITE", "REGION"}
         )
-    if "CUE" in kinds or not (said & _VERDICTS <= {"UP"} if "PHYS" in then else not said & _VERDICTS):
+    if "CUE" in kinds or not (
+        said & _VERDICTS <= {"UP"} if then & {"PHYS", "EVEN"} else not said & _VERDICTS
+    ):
         return False  # "intense activity in the brain, heart and bladder is likely physiologic"
     return bool(then & {"EVEN", "UP", "DOWN", "COLD", "PHYS"})
 

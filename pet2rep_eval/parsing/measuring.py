@@ -26,7 +26,8 @@ def measured(tokens: Sequence[Token]) -> tuple[tuple[Suv, ...], list[tuple[float
             prior = True
             aside = aside or token.paren  # "11 mm (previously 7 mm), SUVmax 3.8"
             last = tokens[i - 1]
-            if token.concept.behind and i and last.kind == "SUV" and last.paren == token.paren:
+            near = token.start - last.end <= 3  # but "SUVmax 3.0 against 15.2 before"
+            if token.concept.behind and i and last.kind == "SUV" and last.paren == token.paren and near:
                 suv = suv[: -len(read_suv(tokens[i - 1].text)) or None]
         elif token.paren and (
             token.kind == "REF" or (token.concept.copula and (i == 0 or not tokens[i - 1].paren))

@@ -9,7 +9,7 @@ from pet2rep_eval.records import UptakeState
 
 _DIRECTION = {"UP": INCREASED, "DOWN": DECREASED, "COLD": ABSENT, "EVEN": NORMAL}
 _DIRECT = {"HOT": INCREASED, "HYPO": DECREASED, "VOID": ABSENT}
-_TRACER_WORDS = ("放射性", "fdg", "示踪", "显像", "代谢", "metabol", "avid")
+_TRACER_WORDS = ("放射性", "fdg", "示踪", "显像", "代谢", "metabol", "avid", "photopen")
 
 
 _NAMING = frozenset("SIDE SITE PART JOIN LIST CENTER".split())
@@ -228,6 +228,12 @@ class Directions(Targets):
         self._towards(i, token)
 
     def on_even(self, i: int, token: Token) -> None:
+        last = self.out.verdicts[-1] if self.out.verdicts else None
+        if last is not None and not token.chinese and i and self.tokens[i - 1].concept.copula:
+            named = any(t.kind == "SITE" for t in self.tokens[last.last + 1 : i])
+            if named and last.state is INCREASED and not last.negated and last.last > last.first - 1:
+                last.state, last.degree = NORMAL, None  # "intense uptake in the spleen and kidneys is normal"
+                return
         if token.concept.tracer:
             self.out.cue = True  # "background activity"
         self._towards(i, token)

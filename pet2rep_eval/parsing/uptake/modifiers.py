@@ -276,6 +276,8 @@ class Modifiers(Comparisons):
         # 疑似低代谢区: it leads to what is found, and names no cause
         leads = self._next_kind(i) in ("HOT", "HYPO", "VOID") and not self.out.verdicts and self.open is None
         self.cause = not (leads and token.chinese)
+        if self._next_kind(i) == "CUE" and token.text.endswith("related"):
+            self.cause, self.abnormal = False, i  # "metformin related uptake"
 
     def _shows_urine(self, i: int) -> bool:
         before = [t.kind for t in self.tokens[:i]]

@@ -140,6 +140,17 @@ class Reader(Nouns):
         behind = kinds[kinds.index("SUV") + 1 :]
         return "JOIN" in behind and "SITE" in behind and "VERB" in behind
 
+    def _surrounds(self, verdict: Verdict) -> bool:
+        """ "Uptake in the psoas muscle surrounding a photopenic collection": both are there."""
+        later = next((v for v in self.out.verdicts if v.first > verdict.last), None)
+        return (
+            later is not None
+            and later.state is ABSENT
+            and any(
+                t.kind == "PLACE" and t.text == "surrounding" for t in self.tokens[verdict.last : later.first]
+            )
+        )
+
     def _denied_on_pet(self) -> bool:
         """ "There is no hepatic lesion of concern on PET": what PET shows is its uptake."""
         kinds = [t.kind for t in self.tokens]
@@ -188,7 +199,7 @@ class Reader(Nouns):
             and (self._names_next(at + 1) or predicate)
             and not any(t.kind in ("STRUCT", "FINDING", "SIZE", "CONTRAST") for t in self.tokens)
             and not any(t.kind == "LESION" for t in self.tokens[self._from_with(at) :])
-            and any(t.kind in ("DEG", "DIFFUSE", "FOCAL", "NEG") for t in self.tokens[:at])
+            and any(t.kind in ("DEG", "DIFFUSE", "FOCAL", "NEG", "UNEVEN") for t in self.tokens[:at])
         )
 
     def _finish(self) -> None:
@@ -240,7 +251,9 @@ class Reader(Nouns):
         verdicts = self.out.verdicts
         cold = self.valued and all(v.activity or v.state is ABSENT for v in verdicts)
         if any(not v.activity for v in verdicts) and not cold:
-            self.out.verdicts = [v for v in verdicts if not v.activity or self._is_valued(v)]
+            self.out.verdicts = [
+                v for v in verdicts if not v.activity or self._is_valued(v) or self._surrounds(v)
+            ]
         if self.seen_physiological and not self.out.verdicts:
             self.out.physiological = True
 

@@ -21,6 +21,9 @@ def remainder(reader: Reader, read: ReadClause) -> bool:
         return False
     verdict = current(read.verdicts, read)[-1]
     chinese = read.clause.chinese or any(g.part for g in read.groups)
+    if read.clause.chinese and _of_all(reader, read):
+        give(reader, [reader.everywhere()], verdict, read, "remainder")
+        return True
     if (
         reader.topic
         and not reader.blocked
@@ -48,6 +51,21 @@ def remainder(reader: Reader, read: ReadClause) -> bool:
             return True
     give(reader, [reader.everywhere()], verdict, read, "remainder")
     return True
+
+
+def _of_all(reader: Reader, read: ReadClause) -> bool:
+    """右肺炎性病变…；胆囊炎可能；余未见异常摄取: behind findings of several regions, the rest of the body."""
+    tokens = read.clause.tokens
+    if not (
+        read.clause.first
+        and read.clause.soft
+        and tokens[0].text == "余"
+        and tokens[1:2]
+        and tokens[1].kind == "NEG"
+    ):
+        return False
+    sites = load_lexicon().sites
+    return len({sites[o].group for m in reader.spoken for o in m.organs}) > 1
 
 
 def _rest_of_lesion(read: ReadClause) -> bool:

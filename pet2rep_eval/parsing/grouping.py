@@ -53,7 +53,7 @@ def _of_soft_tissue(mentions: list[Mention], tokens: Sequence[Token]) -> None:
 
 
 def _nodes_of_regions(pairs: list[tuple[Group, Group]], tokens: Sequence[Token]) -> None:
-    """ "No uptake in the liver or the lymph nodes of the neck and chest", "nodes retroperitoneally or in the pelvis"."""
+    """ "No uptake in the liver or the lymph nodes of the neck and chest", "nodes there or in the pelvis"."""
     for earlier, later in pairs:
         alone = earlier.last > 0 and tokens[earlier.last - 1].kind in ("JOIN", "COMMA")
         joint = [t.kind for t in tokens[earlier.last : later.first]]

@@ -326,8 +326,15 @@ class _Builder:
                 if text[start] != "【":
                     self.paragraphs.add(self.size)
                 self.plain(start, end)
+        elif kind == "tag" and f"</{match.group().strip('<>')}>" in text:
+            self.paragraphs.add(self.size)  # <liver>no avid lesion</liver>
+            if _names_places(match.group().strip("<>").lower().partition("_")[0]):
+                self.add(match.group().strip("<>").lower().replace("_", " ") + ":", start + 1)
         elif kind == "tag" and match.group().strip("</>").lower() in load_lexicon().phrases:
-            self.plain(start + 1, end - 1)  # 〈normal〉: a bracket, no markup
+            if match.group().startswith("</"):
+                self.paragraphs.add(self.size)
+            else:
+                self.plain(start + 1, end - 1)  # 〈normal〉: a bracket, no markup
         elif kind in ("block", "rule", "think", "fence", "bullet", "hash", "tag"):
             self.paragraphs.add(self.size)
         elif kind == "hl7":

@@ -99,7 +99,10 @@ def called_physiological(reader: Reader, read: ReadClause) -> bool:
         for draft in [*reader.last, *same]:
             if draft.state in (INCREASED, UptakeState.DECREASED):
                 draft.state, draft.degree, draft.rule = NORMAL, None, "called physiological"
-        if reading.physiological and reader.topic and not any(d.state for d in [*reader.last, *same]):
-            at = next(i for i, t in enumerate(read.clause.tokens) if t.kind == "PHYS")
+        fills = reading.physiological or (
+            reader.form and reading.called_physiological and "UNCERTAIN" not in read.kinds
+        )
+        if fills and reader.topic and not any(d.state for d in [*reader.last, *same]):
+            at = next((i for i, t in enumerate(tokens) if t.kind in ("PHYS", "URINE")), 0)
             give(reader, carried(reader, read), Verdict(NORMAL, at, at), read, "called physiological")
     return not read.verdicts

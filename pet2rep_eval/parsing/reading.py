@@ -82,6 +82,16 @@ def _below_heading(reader: Reader, tokens: Sequence[Token], groups: list[Group])
     return out
 
 
+def _leave_reasons(groups: Sequence[Group], tokens: Sequence[Token]) -> None:
+    """ "Decreased uptake in the sacrum due to marrow change": the reason is no place of what was found."""
+    at = next((i for i, t in enumerate(tokens) if t.concept.name == "cause.reason"), len(tokens))
+    if any(t.kind in ("CUE", "HOT", "SUV", "VOID") for t in tokens[at:]):
+        return
+    if any(m.organs and m.last < at for g in groups for m in g.mentions):
+        for mention in (m for g in groups for m in g.mentions if m.first > at):
+            mention.place = mention.aside = True
+
+
 def _in_chest(reader: Reader) -> bool:
     return reader.region == ("chest",) or (
         bool(reader.topic) and all(m.organs == ("lungs",) for m in reader.topic)
@@ -157,6 +167,8 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
         effusion = _effusion(reader, tokens)
         if effusion:
             groups, there = [*groups, *effusion], there | {"SITE"}
+    if not clause.chinese and "CAUSE" in there and groups:
+        _leave_reasons(groups, tokens)
     if groups and not _LOCATING.isdisjoint(there):
         mark_places(reader, groups, clause, kinds)
     verdicts = list(reading.verdicts)

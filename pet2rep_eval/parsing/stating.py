@@ -183,7 +183,10 @@ def carried(reader: Reader, read: ReadClause) -> list[Mention]:
         group is not None
         and group.side
         and not (
-            read.sizes and not read.verdicts and (read.clause.chinese or read.clause.tokens[0].kind != "SIDE")
+            read.sizes
+            and not read.verdicts
+            and (read.clause.chinese or read.clause.tokens[0].kind != "SIDE")
+            and not (read.lesion and read.clause.first and not read.clause.chinese)
         )
         and topic
         and len({m.organs for m in topic}) == 1

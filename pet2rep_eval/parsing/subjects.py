@@ -92,13 +92,31 @@ def is_open(topic: list[Mention]) -> bool:
     return bool(drafts) and all(d.state is None for d in drafts)
 
 
+_SINGLE = frozenset(
+    "is was has shows showed demonstrates demonstrated had contains measures exhibits exhibited".split()
+)
+
+
+def _is_single(reader: Reader, read: ReadClause, nearest: list[Mention]) -> bool:
+    """ "Which" with a verb of one thing, behind several of different kinds."""
+    verb = next((t.text for t in read.clause.tokens[1:3] if t.kind == "VERB"), "")
+    return (
+        verb in _SINGLE
+        and bool(nearest)
+        and nearest[0].node
+        and len(reader.topic) > 1
+        and not all(m.node for m in reader.topic)
+    )
+
+
 def turn_to_nearest(reader: Reader, read: ReadClause) -> None:
     """ "A mass with reactive hilar nodes which are avid", 侵及精囊腺，后者亦呈高摄取: of what was named last."""
     if read.clause.first or read.clause.tokens[0].concept.name not in ("but.which", "but.where"):
         return
     mine = {o for m in reader.topic for o in m.organs}
     nearest = [m for g in reader.groups for m in g.mentions if m.organs][-1:]
-    last = read.clause.tokens[0].concept.name == "but.where"  # "… into the psoas muscle, where an abscess …"
+    # "… into the psoas muscle, where an abscess …"; "a mass and a necrotic node, which showed …"
+    last = read.clause.tokens[0].concept.name == "but.where" or _is_single(reader, read, nearest)
     if nearest and (last or not mine & set(nearest[0].organs)):
         nearest[0].place = False
         lesion = reader.topic_lesion

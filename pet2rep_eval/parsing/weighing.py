@@ -57,7 +57,7 @@ def denies_more(verdict: Verdict, kind: str, draft: Draft) -> bool:
     if draft.state is not INCREASED or verdict.state is not NORMAL:
         return False
     if draft.shape:
-        return kind in ("UP", "HOT")
+        return kind in ("UP", "HOT", "VERDICT")
     return draft.degree == "mild" and verdict.negated and kind == "UP"
 
 

@@ -167,6 +167,16 @@ class Reader(Nouns):
         """ "Nodules with diffuse increase in both lungs": where that begins which the index is part of."""
         return next((i for i in range(at, 0, -1) if self.tokens[i].concept.name == "verb.with"), 0)
 
+    def _of_side(self, at: int) -> bool:
+        """Only a side and a direction, in a sentence that speaks of uptake."""
+        return (
+            self.earlier_cue
+            and at == self.size - 1 == 1
+            and self.tokens[0].kind == "SIDE"
+            and not self.tokens[0].chinese
+            and self.tokens[1].kind in ("UP", "DOWN")
+        )
+
     def _says_it_all(self, at: int) -> bool:
         """ "Tonsils intense, symmetrical", "marrow diffusely ↑"."""
         named = any(t.kind in ("SITE", "LESION", "NODE", "FOCAL", "PART") for t in self.tokens[:at])
@@ -229,11 +239,13 @@ class Reader(Nouns):
                 )  # "perfusion shows a large, severe defect of the anterior wall"
             elif (
                 state is ABSENT
-                and self.earlier_cue
+                and (self.earlier_cue or self.out.cue)
                 and not negated
                 and any(t.kind == "CENTER" for t in self.tokens)
             ):
                 self._emit(state, at, at, False)  # "avid at the periphery, absent in the necrotic core"
+            elif self._of_side(at) and not negated:
+                self._emit(state, at, at, False, degree=degree)  # "the right cord is silent; left increased"
             elif state is INCREASED and not negated and self._says_it_all(at):
                 self._emit(INCREASED, at, at, False, degree=degree or "marked")
             elif state is INCREASED and self._increase_in(at):
@@ -248,6 +260,8 @@ class Reader(Nouns):
             self.out.verdicts = [
                 v for i, v in enumerate(self.out.verdicts) if not (self._of_rim(i) or self._is_defect(v))
             ]
+        if any(v.state is NORMAL and self.tokens[v.first].kind == "VERDICT" for v in self.out.verdicts):
+            self.out.verdicts = [v for v in self.out.verdicts if not v.shape or self.tokens[v.last].chinese]
         verdicts = self.out.verdicts
         cold = self.valued and all(v.activity or v.state is ABSENT for v in verdicts)
         if any(not v.activity for v in verdicts) and not cold:

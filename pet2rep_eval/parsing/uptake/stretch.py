@@ -135,6 +135,11 @@ class Stretch:
             t.kind == "DEG" and t.concept.weak for t in self.tokens[max(0, opened.first - 1) : opened.last]
         )
 
+    def _only_persists(self, opened: Open) -> bool:
+        """ "Residual uptake (Deauville score 3)": how much that is, a score says."""
+        said = [t for t in self.tokens[opened.first : opened.last + 1] if t.kind == "ABN"]
+        return bool(said) and all(t.concept.weak for t in said) and not opened.degree and not opened.focal
+
     def _is_ordinary(self, opened: Open) -> bool:
         """ "Low-grade homogeneous activity", "symmetric uptake in both hila": how much that is depends on the organ."""
         if opened.degree == "mild" and self.tokens[opened.last].text == "显影":
@@ -162,9 +167,9 @@ class Stretch:
         elif opened.abnormal or opened.degree or (opened.focal and not opened.uneven):
             verdict = self._emit(INCREASED, first, last, False, degree=opened.degree)
             shape = self.tokens[last].chinese and not opened.abnormal
-            verdict.shape = shape and (
-                not opened.degree or (self._is_diffuse(opened) and opened.degree == "mild")
-            )
+            verdict.shape = (
+                shape and (not opened.degree or (self._is_diffuse(opened) and opened.degree == "mild"))
+            ) or self._only_persists(opened)
         elif opened.spread or (opened.focal and opened.uneven) or self.tokens[last].text == "显影":
             self._emit(NORMAL, first, last, False).spread = True
         elif not self.tokens[last].concept.weak and not (first == last and self.tokens[last].concept.tracer):

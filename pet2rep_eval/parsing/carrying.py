@@ -87,9 +87,10 @@ def _surrounding(read: ReadClause) -> list[Mention]:
 
 def _scores_all(reader: Reader, read: ReadClause) -> bool:
     """ "Deauville 2." at the end of a report: of no organ that has its verdict already."""
-    score = read.clause.first and read.clause.paragraph and len(read.clause.tokens) == 1
     return (
-        score
+        read.clause.first
+        and not read.clause.soft
+        and len(read.clause.tokens) == 1
         and read.clause.tokens[0].concept.name.startswith("deauville")
         and any(d.state is not None for m in reader.topic for d in m.drafts.values())
         and not all(m.node for m in reader.topic)

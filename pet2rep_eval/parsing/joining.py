@@ -256,7 +256,9 @@ def _completes(clause: Clause, head: Clause, waiting: list[Clause]) -> bool:
             and bool(then & {"HOT", "UP", "CUE"})
             and not then & {"SITE", "REGION"}
         )
-    if "CUE" in kinds or not (
+    single = clause.tokens[verb].text in ("is", "was")  # of the uptake, not of the last organs of the list
+    called = single and {"PHYS", "EVEN"} & set(kinds[verb + 1 : verb + 3])
+    if ("CUE" in kinds and not called) or not (
         said & _VERDICTS <= {"UP"} if then & {"PHYS", "EVEN"} else not said & _VERDICTS
     ):
         return False  # "intense activity in the brain, heart and bladder is likely physiologic"

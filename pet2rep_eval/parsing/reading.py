@@ -163,7 +163,7 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
         below = _below_heading(reader, tokens, groups)
         if below:
             groups, there = [*groups, *below], there | {"SITE"}
-    if not clause.chinese and _in_chest(reader) and there.isdisjoint(("SITE", "REGION")):
+    if not clause.chinese and not clause.colon and _in_chest(reader) and there.isdisjoint(("SITE", "REGION")):
         effusion = _effusion(reader, tokens)
         if effusion:
             groups, there = [*groups, *effusion], there | {"SITE"}

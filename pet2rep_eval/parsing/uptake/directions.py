@@ -167,6 +167,8 @@ class Directions(Targets):
             self._finish_open()  # "rim uptake and a cold centre"
         if opened is not None and opened.negated and token.paren and not self.tokens[opened.last].paren:
             self._close_stretch(i)  # "no uptake (photopenic)"
+        if token.kind == "VOID" and token.paren and self.neg is not None and not self.tokens[self.neg].paren:
+            self._close_stretch(i)  # "without viability (matched defect)"
         negated = self._negated()
         first = i
         degree = self._degree_for(i)

@@ -140,6 +140,18 @@ class Reader(Nouns):
         behind = kinds[kinds.index("SUV") + 1 :]
         return "JOIN" in behind and "SITE" in behind and "VERB" in behind
 
+    def _is_grave_focus(self) -> bool:
+        """ "A focus in the L5/S1 disc is suspicious for discitis": what PET shows is a focus of uptake."""
+        at = next((i for i, t in enumerate(self.tokens) if t.kind == "FOCAL" and t.concept.noun), -1)
+        return (
+            at >= 0
+            and self._names_next(at + 1)
+            and any(t.concept.grave for t in self.tokens[at:])
+            and not any(
+                t.kind in ("NEG", "FINDING", "STRUCT", "MODALITY", "PRIOR", "PHYS") for t in self.tokens
+            )
+        )
+
     def _surrounds(self, verdict: Verdict) -> bool:
         """ "Uptake in the psoas muscle surrounding a photopenic collection": both are there."""
         later = next((v for v in self.out.verdicts if v.first > verdict.last), None)
@@ -254,6 +266,8 @@ class Reader(Nouns):
                 self._emit(state, at, at, negated, degree=degree)
             elif negated and self.out.structural is False and state is INCREASED:
                 self._emit(NORMAL, at, at, False, bare=True)
+        if not self.out.verdicts and self._is_grave_focus():
+            self._emit(INCREASED, 0, self.size - 1, False)
         if not self.out.verdicts and self._denied_on_pet():
             self._emit(NORMAL, 0, self.size - 1, False)
         if len(self.out.verdicts) > 1:

@@ -174,12 +174,8 @@ class Reader:
         self.sentence_start = False
         self.asked, self.questioned = clause.colon, clause.asks
         self.groups = read.groups or self.groups
-        if clause.colon and read.kinds <= _PARTS:
-            self.form = self.after_heading = True  # "Inferior: absent" in a form of the heart
-        if clause.colon and not clause.chinese and read.named and not read.verdicts and "CUE" in read.kinds:
-            self.form = self.after_heading = True  # "Myocardial uptake: apex - absent"
-        if clause.colon and read.lesion and not read.named:
-            self.heading_lesion = True  # "Primary site: right tonsil, SUVmax 15.9"
+        if clause.colon:
+            self._ask(read)
         aside = "BENIGN" in read.kinds and any(t.concept.grave and t.paren for t in clause.tokens)
         if aside or "CAUSE" in read.kinds or (not clause.first and read.kinds <= _NAMED_CAUSE):
             self._called_grave(read)
@@ -203,6 +199,15 @@ class Reader:
         if "SUV" in read.kinds and "PRESENT" in read.kinds and clause.chinese:
             self.change = False  # 较前减低,现SUVmax 3.2: the comparison is done
         self.contrast = self.contrast or read.reading.contrast
+
+    def _ask(self, read: ReadClause) -> None:
+        """A clause that ends in a colon names a field, or its organ."""
+        if read.kinds <= _PARTS:
+            self.form = self.after_heading = True  # "Inferior: absent" in a form of the heart
+        elif read.named and not read.clause.chinese and not read.verdicts and "CUE" in read.kinds:
+            self.form = self.after_heading = True  # "Myocardial uptake: apex - absent"
+        elif read.lesion and not read.named:
+            self.heading_lesion = True  # "Primary site: right tonsil, SUVmax 15.9"
 
     def _recall_disease(self, read: ReadClause) -> None:
         """食管癌放疗后，病变段管壁增厚: the part is of that organ; 左肺癌，代谢增高: so is the uptake."""

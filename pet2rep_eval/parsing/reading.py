@@ -14,6 +14,7 @@ from pet2rep_eval.parsing.remembered import known
 from pet2rep_eval.parsing.subjects import is_open
 from pet2rep_eval.parsing.tokens import Token
 from pet2rep_eval.parsing.units import Clause
+from pet2rep_eval.parsing.uptake import Verdict
 from pet2rep_eval.parsing.uptake.targets import REFERENCE_ORGANS
 from pet2rep_eval.records import UptakeState
 
@@ -109,6 +110,88 @@ def _effusion(reader: Reader, tokens: Sequence[Token]) -> list[Group]:
     ]
 
 
+def _in_english(
+    reader: Reader, clause: Clause, groups: list[Group], there: frozenset[str]
+) -> tuple[list[Group], frozenset[str]]:
+    """What a heading or the topic makes of names and numbers: "S1" and "pelvis" below "Bones", nodes below "Chest"."""
+    tokens = clause.tokens
+    if groups and ("bones" in reader.field or reader.region == ("musculoskeletal",)):
+        for mention in (m for g in groups for m in g.mentions):
+            if mention.regions == ("pelvis",) or tokens[mention.last].text == "iliac":
+                marrow = reader.field == {"bone_marrow"}
+                mention.organs, mention.regions = ("bone_marrow" if marrow else "bones",), ()  # under "Bones"
+    headed = tokens[0].kind == "REGION" and tokens[0].concept.regions == ("chest",)
+    bones = "bones" in reader.field or (
+        bool(reader.topic) and all(m.organs == ("bones",) for m in reader.topic)
+    )
+    if headed or reader.region == ("chest",) or bones:
+        numbered = _numbered(tokens, bones)
+        for mention in (m for g in groups for m in g.mentions if headed and numbered and m.first == 0):
+            mention.place = mention.aside = True  # "[Chest] uptake in a nodule in S6"
+        groups = [*groups, *numbered]
+        there = there | {"SITE"} if numbered else there
+    if groups and any(t.concept.name == "bones.lesions" for t in tokens):
+        for mention in (m for g in groups for m in g.mentions if m.regions == ("pelvis",)):
+            mention.organs, mention.regions = ("bones",), ()  # "sclerotic lesions in the pelvis"
+    more: list[Group] = []
+    if reader.region_nodes and "NEG" in there and ("NODE" in there or not groups):
+        more = _below_heading(reader, tokens, groups)
+    if not more and not clause.colon and _in_chest(reader) and there.isdisjoint(("SITE", "REGION")):
+        more = _effusion(reader, tokens)
+    if more:
+        groups, there = [*groups, *more], there | {"SITE"}
+    if "CAUSE" in there and groups:
+        _leave_reasons(groups, tokens)
+    return groups, there
+
+
+def _without_asides(
+    reader: Reader, tokens: Sequence[Token], there: frozenset[str], named: list[Mention]
+) -> list[Mention]:
+    """Without names that only say where, with what is compared, or when."""
+    if (
+        reader.form
+        and reader.sentence_start
+        and all(
+            (m.regions and ("LESION" in there or "whole_body" in m.regions))
+            or (m.node and tokens[m.last].kind == "REGION" and not reader.node_heading)
+            for m in named
+        )
+        and any(m.organs and (m.nodes or not m.node) for m in reader.topic)
+    ):
+        return []  # "Peritoneum: two pelvic deposits"
+    if not named[0].paren or not all(m.paren for m in named):
+        return named
+    before = tokens[: named[0].first]
+    compared = all(not m.node and m.organs and REFERENCE_ORGANS.issuperset(m.organs) for m in named)
+    if compared and any(t.kind == "SUV" and not t.paren for t in before):
+        return []  # "SUVmax 14.9 (liver 2.8)"
+    if any(t.kind == "PHYS" or (reader.form and t.kind in _VERDICTS) for t in before):
+        return []  # "physiological (D2 of menses)"
+    return named
+
+
+def _of_field(
+    reader: Reader, there: frozenset[str], verdicts: Sequence[Verdict], named: list[Mention]
+) -> list[Mention]:
+    """What the clause of a form names, where the heading above names it already."""
+    if reader.spread and reader.field:
+        named = [m for m in named if m.organs and set(m.organs) <= reader.field]  # "Skin: left calf lesion"
+    denied = all(v.negated for v in verdicts) and all(m.lesion for m in named)
+    if (
+        len(reader.topic) < 2
+        or not named
+        or not reader.sentence_start
+        or not (reader.sentence_topic or denied)
+    ):
+        return named
+    heading = {o for m in reader.topic for o in m.organs}
+    again = all(m.organs and set(m.organs) <= heading and m.side is None for m in named)
+    if again and ("LESION" not in there or any(v.negated for v in verdicts)):
+        return list(reader.topic)
+    return named
+
+
 def read_clause(reader: Reader, clause: Clause) -> ReadClause:
     """The clause as its own words and the topic of the reader say."""
     tokens = clause.tokens
@@ -140,35 +223,8 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
     if reader.nodes_named:
         for mention in (m for g in groups for m in g.mentions if (m.regions or m.compartment) and m.nodes):
             mention.organs, mention.regions, mention.node = mention.nodes, (), True
-    if groups and ("bones" in reader.field or reader.region == ("musculoskeletal",)) and not clause.chinese:
-        for mention in (m for g in groups for m in g.mentions):
-            if mention.regions == ("pelvis",) or tokens[mention.last].text == "iliac":
-                marrow = reader.field == {"bone_marrow"}
-                mention.organs, mention.regions = ("bone_marrow" if marrow else "bones",), ()  # under "Bones"
     if not clause.chinese:
-        headed = tokens[0].kind == "REGION" and tokens[0].concept.regions == ("chest",)
-        bones = "bones" in reader.field or (
-            bool(reader.topic) and all(m.organs == ("bones",) for m in reader.topic)
-        )
-        if headed or reader.region == ("chest",) or bones:
-            numbered = _numbered(tokens, bones)
-            for mention in (m for g in groups for m in g.mentions if headed and numbered and m.first == 0):
-                mention.place = mention.aside = True  # "[Chest] uptake in a nodule in S6"
-            groups = [*groups, *numbered]
-            there = there | {"SITE"} if numbered else there
-    if groups and not clause.chinese and any(t.concept.name == "bones.lesions" for t in tokens):
-        for mention in (m for g in groups for m in g.mentions if m.regions == ("pelvis",)):
-            mention.organs, mention.regions = ("bones",), ()  # "sclerotic lesions in the pelvis"
-    if not clause.chinese and reader.region_nodes and "NEG" in kinds and ("NODE" in there or not groups):
-        below = _below_heading(reader, tokens, groups)
-        if below:
-            groups, there = [*groups, *below], there | {"SITE"}
-    if not clause.chinese and not clause.colon and _in_chest(reader) and there.isdisjoint(("SITE", "REGION")):
-        effusion = _effusion(reader, tokens)
-        if effusion:
-            groups, there = [*groups, *effusion], there | {"SITE"}
-    if not clause.chinese and "CAUSE" in there and groups:
-        _leave_reasons(groups, tokens)
+        groups, there = _in_english(reader, clause, groups, there)
     if groups and not _LOCATING.isdisjoint(there):
         mark_places(reader, groups, clause, kinds)
     verdicts = list(reading.verdicts)
@@ -184,51 +240,10 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
     named = (
         [m for g in groups for m in g.mentions if not m.place and (m.organs or m.regions)] if groups else []
     )
-    if (
-        reader.form
-        and reader.sentence_start
-        and named
-        and all(
-            (m.regions and ("LESION" in there or "whole_body" in m.regions))
-            or (m.node and tokens[m.last].kind == "REGION" and not reader.node_heading)
-            for m in named
-        )
-        and any(m.organs and (m.nodes or not m.node) for m in reader.topic)
-    ):
-        named = []  # "Peritoneum: two pelvic deposits"
-    if (
-        named
-        and named[0].paren
-        and "SUV" in there
-        and all(m.paren and not m.node and m.organs and REFERENCE_ORGANS.issuperset(m.organs) for m in named)
-        and any(t.kind == "SUV" and not t.paren for t in tokens[: named[0].first])
-    ):
-        named = []  # "SUVmax 14.9 (liver 2.8)"
-    if (
-        named
-        and named[0].paren
-        and all(m.paren for m in named)
-        and any(t.kind == "PHYS" or (reader.form and t.kind in _VERDICTS) for t in tokens[: named[0].first])
-    ):
-        named = []  # "physiological (D2 of menses)"
-    if reader.form and reader.spread and reader.field and named:
-        named = [m for m in named if m.organs and set(m.organs) <= reader.field]  # "Skin: left calf lesion"
-    if (
-        reader.form
-        and len(reader.topic) > 1
-        and named
-        and (
-            reader.sentence_topic
-            or (all(v.negated for v in reading.verdicts) and all(m.lesion for m in named))
-        )
-    ):
-        heading = {o for m in reader.topic for o in m.organs}
-        if (
-            all(m.organs and set(m.organs) <= heading and m.side is None for m in named)
-            and reader.sentence_start
-            and ("LESION" not in there or any(v.negated for v in reading.verdicts))
-        ):
-            named = list(reader.topic)
+    if named and (reader.form or named[0].paren):
+        named = _without_asides(reader, tokens, there, named)
+        if reader.form and named:
+            named = _of_field(reader, there, reading.verdicts, named)
     return ReadClause(
         clause,
         groups,

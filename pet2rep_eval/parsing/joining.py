@@ -42,7 +42,7 @@ def _bare(clause: Clause) -> bool:
     return any(t.kind in ("SITE", "REGION", "HILUM", "NODE") for t in tokens)
 
 
-_SAYS = frozenset("CUE HOT HYPO VOID EVEN COLD UP DOWN PHYS ABN NEG URINE RESOLVED VERDICT".split())
+_SAYS = frozenset("CUE HOT HYPO VOID EVEN COLD UP DOWN PHYS ABN NEG URINE RESOLVED VERDICT MAXIMAL".split())
 
 
 def _open_list(clause: Clause) -> bool:

@@ -142,15 +142,14 @@ def _likewise(reader: Reader, read: ReadClause) -> bool:
 
 
 def _extended(reader: Reader, read: ReadClause) -> bool:
-    """ "… with intense uptake of its wall, extending to the vertebral bodies": what it grows into has it too."""
+    """ "… with intense uptake of its wall, extending to the vertebral bodies": what it grows into has it too.
+
+    So has what the sentence goes on with: "uptake in the cervix, SUVmax 15.2, and in the iliac nodes".
+    """
     tokens = read.clause.tokens
-    if (
-        read.clause.first
-        or not read.named
-        or read.verdicts
-        or not tokens[0].concept.into
-        or read.clause.chinese
-    ):
+    if read.clause.first or not read.named or read.verdicts or read.suv or read.clause.chinese:
+        return False
+    if not tokens[0].concept.into and [t.kind for t in tokens[:2]] != ["JOIN", "IN"]:
         return False
     hot = [d for d in reader.last if d.state is INCREASED and d.sentence == reader.sentence]
     fissure = any(d.key == "pleura" for d in hot) and all(m.organs == ("lungs",) for m in read.named)

@@ -302,7 +302,7 @@ class Modifiers(Comparisons):
             or "放射性" in token.text
             or "示踪剂" in token.text
             or "tracer" in token.text
-            or "activity" in token.text
+            or "activ" in token.text
         ):
             self.physiological = True
             if not token.chinese and self.pending is not None and self.pending[1] == i - 1:

@@ -67,6 +67,8 @@ class Reader:
         self.change = self.exception = False
         self.contrast = self.form = self.after_heading = False
         self.heading_lesion = self.sentence_start = False
+        self.parted = False
+        """The heading above is that of the CT part, or the PET part, of one field."""
         self.node_heading = self.node_fields = self.nodes_named = False
         """A heading that only says "nodes", and whether names of places stand below it."""
         self.lesion_topic: list[Mention] = []

@@ -259,7 +259,8 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
                 and paragraph
                 and _unknown_heading(token, normalised, marks)
             ):
-                out.append(Clause([token], section, True, True, heading=True))
+                inline = bool(next_heading) and line_start < headings[next_heading - 1].start
+                out.append(Clause([token], section, True, True, heading=True, inline=inline))
             behind = (
                 _names_behind(current)
                 if current and (pending or out) and _after_field([*out, *pending])

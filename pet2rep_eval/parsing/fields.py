@@ -13,6 +13,16 @@ _SPREAD = frozenset({"skin", "muscles_soft_tissue.brown_fat"})
 """What is found all over the body: below its name others only say where."""
 
 
+def _parts(reader: Reader, clause: Clause) -> bool:
+    """ "Liver; CT: normal; PET: physiological uptake": what the line is about has a CT part and a PET part."""
+    if clause.section == "structure":
+        last = reader.clause
+        if reader.field and reader.sentence_start:
+            return True  # "Liver: CT: normal"
+        return last is not None and bool(last.named) and not last.verdicts and not last.suv
+    return clause.section == "findings" and (reader.parted or bool(reader.field))
+
+
 def _same_stations(spoken: list[Mention], group: Group) -> list[Mention]:
     """ "Nodes right: level II, avid", and then "Nodes left:": of the same station."""
     if not group.side or not spoken or not all(is_station(m) for m in spoken):
@@ -30,6 +40,9 @@ def enter_heading(reader: Reader, clause: Clause) -> None:
         t.concept.name == "liver.parts" or t.concept.finding for t in tokens
     )
     reader.nodes_named = "NODE" in kinds and "SITE" not in kinds and "REGION" not in kinds
+    reader.parted = kinds == ["COLON"] and clause.inline and bool(reader.topic) and _parts(reader, clause)
+    if reader.parted:
+        return
     above, reader.field = reader.field, frozenset()
     if not any(k in ELEMENTS for k in kinds):
         # a heading that names nothing known: what follows is not about what stood before

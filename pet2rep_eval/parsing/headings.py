@@ -69,7 +69,7 @@ def find_headings(normalised: Normalised) -> list[Heading]:
             if (
                 boundary < low - 1
                 or boundary < 0
-                or text[boundary] in "。;!?\n."
+                or text[boundary] in "。;:!?\n."
                 or boundary + 1 in normalised.breaks
                 or boundary + 1 in normalised.paragraphs
             ):

@@ -24,8 +24,10 @@ _LESIONS = frozenset({"LESION", "NODE"})
 
 
 def _is_lesion(tokens: Sequence[Token], kinds: frozenset[str]) -> bool:
-    return not _LESIONS.isdisjoint(kinds) or (
-        "FOCAL" in kinds and any(t.kind == "FOCAL" and not t.concept.weak for t in tokens)
+    return (
+        not _LESIONS.isdisjoint(kinds)
+        or ("FOCAL" in kinds and any(t.kind == "FOCAL" and not t.concept.weak for t in tokens))
+        or any(t.kind == "SITE" and t.concept.kind in ("DISEASE", "BENIGN") for t in tokens)
     )
 
 

@@ -45,15 +45,11 @@ def _is_seen(tokens: list[Token], i: int) -> bool:
     token = tokens[i]
     before = tokens[i - 1] if i else None
     after = tokens[i + 1] if i + 1 < len(tokens) else None
+    if after is not None and after.kind == "COMMA":
+        after = tokens[i + 2] if i + 2 < len(tokens) else None
     return not token.chinese and (
         (before is not None and before.kind in ("HOT", "VERDICT") and token.start - before.end <= 1)
-        or (
-            token.kind == "DISEASE"
-            and after is not None
-            and after.kind == "SUV"
-            and after.paren
-            and after.start - token.end <= 2
-        )
+        or (after is not None and after.kind == "SUV" and after.start - token.end <= 2)
     )
 
 

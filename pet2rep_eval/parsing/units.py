@@ -27,6 +27,8 @@ class Clause:
 
     colon: bool = False
     """A colon stands behind it."""
+    inline: bool = False
+    """A heading of a section that stands within a line."""
     soft: bool = False
     """Only a semicolon stands before it."""
     asks: bool = False

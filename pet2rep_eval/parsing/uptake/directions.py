@@ -398,7 +398,9 @@ class Directions(Targets):
             after = any(t.kind in ("OF", "COMMA") for t in self.tokens[opened.last : i])
             kind = self.tokens[i].kind
             if opened.negated and (
-                (apart and (kind in ("COLD", "EVEN") or state is NORMAL)) or (after and kind == "COLD")
+                (apart and (kind in ("COLD", "EVEN") or state is NORMAL))
+                or (after and kind == "COLD")
+                or (kind == "EVEN" and i == opened.last + 1 and not self.tokens[i].chinese)  # "no uptake, inactive"
             ):
                 opened.negated = negated = False  # 无摄取的缺损区, "no uptake (normal)"
             negated = negated or opened.negated

@@ -100,6 +100,8 @@ class Modifiers(Comparisons):
             self.neg_used = True  # "is not physiological"
             return
         self.physiological = self.seen_physiological = True
+        if self.pending is not None and self.pending[1] == i - 1 and not token.chinese:
+            self.pending = None  # "high physiological excretion"
         last = self.out.verdicts[-1] if self.out.verdicts else None
         if (
             last is not None

@@ -45,8 +45,9 @@ def specified(reader: Reader, read: ReadClause) -> bool:
         return False
     lead = next((t for t in read.clause.tokens if t.kind != "JOIN"), read.clause.tokens[0])
     last = read.clause.tokens[-1].kind
-    if lead.kind not in _BEGINNING and not lead.concept.specifies and last not in ("MOST", "MAXIMAL"):
-        return False
+    begins = lead.kind in _BEGINNING or lead.concept.specifies or last in ("MOST", "MAXIMAL")
+    if not begins and not (lead.kind == "IN" and reader.unplaced is not None and not read.lesion):
+        return False  # "a hypermetabolic nodule, SUVmax 5, at the right hilum"
     said = [
         d for d in reader.last if d.sentence == reader.sentence and d.state not in (None, UptakeState.NORMAL)
     ]

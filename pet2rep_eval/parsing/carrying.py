@@ -200,7 +200,7 @@ def carry(reader: Reader, read: ReadClause) -> bool:
             ):
                 continue
             give(reader, mentions, verdict, read, "carried")
-        if read.suv and cold_core(read, verdicts):
+        if read.suv and cold_core(read, verdicts, reader.topic_lesion):
             reader.last = [reader.draft(m, key, read) for m in mentions if m.organs for key in m.keys]
             by_value(reader, read, True)
         return True

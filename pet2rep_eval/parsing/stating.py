@@ -141,10 +141,10 @@ def _beside_cold(read: ReadClause, verdicts: list[Verdict]) -> bool:
     return "SUV" in behind and not {"FOCAL", "PART"}.isdisjoint(behind[: behind.index("SUV")])
 
 
-def cold_core(read: ReadClause, verdicts: list[Verdict]) -> bool:
+def cold_core(read: ReadClause, verdicts: list[Verdict], lesion: bool = False) -> bool:
     """ "A conglomerate, SUVmax 16.0, with a photopenic core": the value is that of the rest."""
     if any(v.state is not UptakeState.ABSENT for v in verdicts) or not (
-        read.lesion or read.finding or not read.kinds.isdisjoint(("PART", "CENTER"))
+        lesion or read.lesion or read.finding or not read.kinds.isdisjoint(("PART", "CENTER"))
     ):
         return False
     return (

@@ -55,7 +55,7 @@ _INDENTED = re.compile(r"(?:[-–—*+☑☒·‣▪]|>{1,2}|\d{1,2}[.)、)]|\[[
 _SUBNUMBER = re.compile(r"^[ \t]*\d{1,2}\.\d{1,2}[.)]?[ \t]+(?=[A-Z\u3400-\u9fff])", re.MULTILINE)
 """The number of an item: "4.1 Liver: …"."""
 _EITHER = re.compile(
-    r"((?:uptake|avid|hypermetabolic|hypermetabolism)) ?\(?\b(?:y ?/ ?n|yes ?/ ?no)\b\)?:?(?=[ \t]*$)",
+    r"((?:uptake|avid|hypermetabolic|hypermetabolism)) ?\(?\b(?:y ?/ ?n|yes ?/ ?no)\b\)?:?(?=[ \t\r]*$)",
     re.IGNORECASE | re.MULTILINE,
 )
 """The head of a list of answers: "Increased uptake Y / N"."""

@@ -18,6 +18,7 @@ from pet2rep_eval.parsing.subjects import (
     joins_subject,
     of_nodes,
     of_others,
+    shown_by,
 )
 from pet2rep_eval.parsing.uptake import Verdict
 from pet2rep_eval.parsing.weighing import extend
@@ -69,6 +70,7 @@ def stated(reader: Reader, read: ReadClause) -> bool:
         if how == "attributive" and not read.clause.chinese:
             if in_the_lesion(reader, read, verdict, mentions):
                 mentions = [*(m for m in reader.topic if m.organs and not m.node), *mentions]
+            mentions = [*shown_by(read, verdict, mentions), *mentions]
             if grows_into(reader, read, verdict, mentions):
                 mentions = [*reader.topic, *mentions]
         give(reader, mentions, verdict, read, "remainder" if read.rest else how)

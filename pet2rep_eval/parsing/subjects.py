@@ -40,11 +40,24 @@ def in_the_lesion(reader: Reader, read: ReadClause, verdict: Verdict, mentions: 
     )
 
 
+def leads_into(read: ReadClause, verdict: Verdict, mentions: list[Mention]) -> bool:
+    """Between the uptake and the places stands "into"."""
+    return any(t.concept.into for t in read.clause.tokens[verdict.last + 1 : mentions[0].first])
+
+
+def shown_by(read: ReadClause, verdict: Verdict, mentions: list[Mention]) -> list[Mention]:
+    """ "The gastric cardia shows intense uptake extending into the esophagus": the cardia has it too."""
+    before = [m for m in read.named if m.organs and not m.place and m.last < verdict.first]
+    if not before or not leads_into(read, verdict, mentions):
+        return []
+    shown = any(t.kind == "VERB" for t in read.clause.tokens[before[-1].last + 1 : verdict.first])
+    return [m for m in before if all(m is not other for other in mentions)] if shown else []
+
+
 def grows_into(reader: Reader, read: ReadClause, verdict: Verdict, mentions: list[Mention]) -> bool:
     """ "The wall is thickened, with uptake extending into segment 4": what was spoken of has it too."""
-    between = read.clause.tokens[verdict.last + 1 : mentions[0].first]
     return (
-        any(t.concept.into for t in between)
+        leads_into(read, verdict, mentions)
         and not read.clause.first
         and not any(m.last < verdict.first for m in read.named)
         and reader.sentence_topic

@@ -433,6 +433,7 @@ class Directions(Targets):
             last = verdicts[-1]
             last.last = i
             last.degree = last.degree or degree
+            last.activity = last.activity and state is NORMAL  # 浓聚弥漫增高
             if not last.negated and state in (DECREASED, ABSENT) and self.tokens[opened.last].kind == "HOT":
                 last.state = INCREASED if self.change else state
             elif state is ABSENT and self.tokens[last.first].kind == "HYPO" and self.tokens[i].chinese:

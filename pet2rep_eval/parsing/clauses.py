@@ -11,7 +11,7 @@ from pet2rep_eval.parsing.headings import READ, Heading
 from pet2rep_eval.parsing.joining import merged
 from pet2rep_eval.parsing.normalise import Normalised
 from pet2rep_eval.parsing.tokens import Token, comma_between
-from pet2rep_eval.parsing.units import Clause, is_chinese, names_only
+from pet2rep_eval.parsing.units import Clause, is_chinese, names_only, says_so
 
 _ROMAN = re.compile(r"[ivx]{1,4}[ab]?")
 _FIELD_MARK = re.compile(r":|--| - |[。,;.]")
@@ -73,15 +73,27 @@ def _lists_parts(current: list[Token], tokens: list[Token], at: int) -> bool:
 _ENDING = frozenset("STOP COLON".split())
 
 
+def _asks_how_much(asked: list[Token], answer: list[Token]) -> bool:
+    """ "Uptake in the liver: increased": the state stands behind."""
+    return (
+        [t.kind for t in asked[:2]] in (["CUE", "IN"], ["CUE", "OF"])
+        and names_only(asked[2:])
+        and any(says_so(t) or t.kind in ("SYM", "DIFFUSE") for t in answer if t.kind != "DEG")
+        and answer[0].kind not in ("NEG", "PRESENT")
+    )
+
+
 def _hard_break(before: Token | None, after: Token, paragraph: bool, names_field: bool) -> bool:
     """Whether a line break between two tokens ends a sentence."""
     if before is None or paragraph or names_field:
         return True
     if before.kind in _ENDING:
         return True
-    if before.kind in _LINKING and not (before.kind == "UP" and before.chinese):
+    begins = after.kind in ("SITE", "SIDE", "REGION", "REST", "HILUM")
+    closed = before.chinese and (before.kind == "UP" or (before.kind == "ABN" and begins))  # 肝脏未见异常
+    if before.kind in _LINKING and not closed:
         return False
-    if after.kind in ("SITE", "SIDE", "REGION", "REST", "HILUM"):
+    if begins:
         return not (before.kind in ELEMENTS and not before.chinese)
     return not (
         after.kind in TERMS
@@ -306,7 +318,8 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
             ):
                 continue
             sized = bool(current) and not pending and paragraph and _names_and_sizes(current)
-            flush(False, colon=True, at=token.start, titled=joined or sized)
+            asked = bool(current) and not pending and _asks_how_much(current, tokens[index + 1 : index + 3])
+            flush(False, colon=True, at=token.start, titled=joined or sized or asked)
         elif token.kind == "COMMA" and not token.paren:
             if current and token.text == "," and _thousands(token, normalised.text):
                 continue

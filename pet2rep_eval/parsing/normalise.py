@@ -73,6 +73,7 @@ _MEASURED = re.compile(
     r"(?<![^\n])(?:\[[ _]\]|☐|□)(?=[^\[\]\n☐□☑☒]{1,80}(?:\d ?[mc]m\b|\bsuv))", re.IGNORECASE
 )
 """Before a finding with its measures, where the ticks of other lines say that there is none."""
+_CLOSING = re.compile(r"</([^<>/]{1,60})>")
 _ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&", "&nbsp;": " ", "&quot;": '"', "&apos;": "'"}
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _LATIN_RUN = re.compile(r"[A-Za-z]+")
@@ -235,6 +236,8 @@ class _Builder:
         """Where the first cell of the text begins, where the bars behind it begin and end."""
         self.spaced = text.count(" ") > 3 * sum(map(text.count, "，。；")) and _is_spaced(text)
         """Spaces stand where others write commas."""
+        self.closed: frozenset[str] | None = None
+        """The names of the tags that the text closes, found at the first tag."""
         self.table = _character_table()
         self.apart = _APART_JSON if json_shaped else _APART
 
@@ -256,6 +259,12 @@ class _Builder:
             self.shifts.append(shift)
         self.out.append(piece)
         self.size += len(piece)
+
+    def is_closed(self, name: str) -> bool:
+        """Whether the text closes a tag of this name somewhere."""
+        if self.closed is None:
+            self.closed = frozenset(m.group(1) for m in _CLOSING.finditer(self.text))
+        return name in self.closed
 
     def last(self) -> str:
         """The character before, or nothing."""
@@ -326,7 +335,9 @@ class _Builder:
                 if text[start] != "【":
                     self.paragraphs.add(self.size)
                 self.plain(start, end)
-        elif kind == "tag" and f"</{match.group().strip('<>')}>" in text:
+        elif kind == "tag" and self.is_closed(match.group().strip("<>")):
+            if self.last() not in ("", " ", "\n"):
+                self.add(" ", start)  # </liver><spleen>
             self.paragraphs.add(self.size)  # <liver>no avid lesion</liver>
             if _names_places(match.group().strip("<>").lower().partition("_")[0]):
                 self.add(match.group().strip("<>").lower().replace("_", " ") + ":", start + 1)
@@ -336,7 +347,10 @@ class _Builder:
             else:
                 self.plain(start + 1, end - 1)  # 〈normal〉: a bracket, no markup
         elif kind in ("block", "rule", "think", "fence", "bullet", "hash", "tag"):
-            self.paragraphs.add(self.size)
+            if kind in ("block", "tag") and self.last().isascii() and self.last().isalnum():
+                self.add(" ", start)  # "no uptake</p><p>spleen"
+            wrapped = match.group()[:3].lower() == "<br" and _HAN.match(self.last()) and _HAN.match(text, end)
+            (self.breaks if wrapped else self.paragraphs).add(self.size)  # 放射<br>性摄取
         elif kind == "hl7":
             following = text[end : end + 1]
             if not (following.isascii() and following.islower()):

@@ -400,7 +400,9 @@ class Directions(Targets):
             if opened.negated and (
                 (apart and (kind in ("COLD", "EVEN") or state is NORMAL))
                 or (after and kind == "COLD")
-                or (kind == "EVEN" and i == opened.last + 1 and not self.tokens[i].chinese)  # "no uptake, inactive"
+                or (
+                    kind == "EVEN" and i == opened.last + 1 and not self.tokens[i].chinese
+                )  # "no uptake, inactive"
             ):
                 opened.negated = negated = False  # 无摄取的缺损区, "no uptake (normal)"
             negated = negated or opened.negated

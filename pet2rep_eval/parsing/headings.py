@@ -31,6 +31,8 @@ _REMARK = re.compile(r"\([^()]{1,40}\)[\s:]*$")
 _SCRIPTS = re.compile(r"[\u3400-\u9fff]+|[a-z0-9/&' -]*[a-z0-9]")
 
 
+_PAGE = re.compile(r"[-\s]*(?:第 ?\d+ ?页|page ?\d+|\d+ ?/ ?\d+)[-\s.]*")
+"""The last line of a page."""
 _DOTTED = re.compile(r"\s*([a-z][a-z/& ]{3,40})\.(?=\s)")
 
 
@@ -82,7 +84,7 @@ def find_headings(normalised: Normalised) -> list[Heading]:
         if section and at not in found:
             found[at] = Heading(section, at, position, position + 1)
         position = text.find(":", position + 1)
-    lines = [at for at in starts if at and text[at:].strip()]
+    lines = [at for at in starts if at and text[at:].strip() and not _PAGE.fullmatch(text, at)]
     return _diagnoses(sorted(found.values(), key=lambda h: h.start), text, max(lines, default=0))
 
 

@@ -24,7 +24,7 @@ _MARKUP = re.compile(
     r"|(?P<tag></?[a-zA-Z\u4e00-\u9fff][\w\u4e00-\u9fff-]{0,20}(?:\s+[\w:-]{1,30}\s*=[^<>]{0,200})?\s*/?>)"
     r"|(?P<boxed>【[^【】\n]{1,14}】[:：]?|^[\[［〔「『〖{][a-zA-Z][^\[\]［］〔〕「」『』〖〗{}\n]{1,30}[\]］〕」』〗}](?=[ \t]*[^\s:：.,;。，；]))"
     r"|(?P<null>[\"'][^\"'\n]{1,40}[\"']\s{0,3}:\s{0,3}null\b)"
-    r"|(?P<bullet>^[ \t]*(?:[-–—*+☑☒·‣▪]|>{1,2}|\d{1,2}[.)、)]|\[[xX✓√]\])[ \t]+|^[ \t]*\d{1,2}(?:、|[ \t](?=[\u3400-\u9fff、]{1,14}[:：])))"
+    r"|(?P<bullet>^[ \t]*(?:[-–—*+☑☒·‣▪]|>{1,2}|\d{1,2}[.)、)]|\[[xXｘＸ✓√]\])[ \t]+|^[ \t]*\d{1,2}(?:、|[ \t](?=[\u3400-\u9fff、]{1,14}[:：])))"
     r"|(?P<entity>&(?:lt|gt|amp|nbsp|quot|apos|\#\d{1,5});)"
     r"|(?P<hl7>\\(?:\.br|\.sp\d{0,2}|X0[ADad]{1,3}[^\\\n]{0,6}|[HNFSTRE])\\)"
     r"|(?P<escape>\\[nrt])"
@@ -50,7 +50,7 @@ _PHRASE = 8
 """Characters between two gaps from which on they part phrases, not words."""
 _BEGINS = re.compile(r"[\u3400-\u9fffFfSs]")
 """Dictation without punctuation: many gaps between Chinese words, hardly a comma."""
-_INDENTED = re.compile(r"(?:[-–—*+☑☒·‣▪]|>{1,2}|\d{1,2}[.)、)]|\[[xX✓√]\])[ \t]+")
+_INDENTED = re.compile(r"(?:[-–—*+☑☒·‣▪]|>{1,2}|\d{1,2}[.)、)]|\[[xXｘＸ✓√]\])[ \t]+")
 """A list mark behind the indentation of its line."""
 _SUBNUMBER = re.compile(r"^[ \t]*\d{1,2}\.\d{1,2}[.)]?[ \t]+(?=[A-Z\u3400-\u9fff])", re.MULTILINE)
 """The number of an item: "4.1 Liver: …"."""
@@ -60,13 +60,13 @@ _EITHER = re.compile(
 )
 """The head of a list of answers: "Increased uptake Y / N"."""
 _LEADER = re.compile(r"(?<=[^\s.])[ \t]?\.{4,}+[ \t]?")
-_TICKED = re.compile(r"\[[xX✓√]\]|[☑☒]|\[ \][^\[\]\n]{1,30}\[ \]")
+_TICKED = re.compile(r"\[[xXｘＸ✓√]\]|[☑☒]|\[ \][^\[\]\n]{1,30}\[ \]")
 _BOX_LAST = re.compile(
-    r"^[^\n\[☐□☑☒]*[^\s\[☐□☑☒](?:[ \t]*(?:\[[ xX✓√_]\]|[☐□☑☒])[^\n\[☐□☑☒]*?){2,6}(?<=[\]☐□☑☒])(?![ \t]*\w)",
+    r"^[^\n\[☐□☑☒]*[^\s\[☐□☑☒](?:[ \t]*(?:\[[ xXｘＸ✓√_]\]|[☐□☑☒])[^\n\[☐□☑☒]*?){2,6}(?<=[\]☐□☑☒])(?![ \t]*\w)",
     re.MULTILINE,
 )
 _UNTICKED_BEHIND = re.compile(r"[^\[\]\n☐□☑☒.:;：；，。]{1,40}(?:\[[ _]\]|☐|□)")
-_TICK_INSIDE = re.compile(r"(?<=[a-z])[ \t]{1,160}+(?:\[[xX✓√]\]|[☑☒])(?= ?[a-z])")
+_TICK_INSIDE = re.compile(r"(?<=[a-z])[ \t]{1,160}+(?:\[[xXｘＸ✓√]\]|[☑☒])(?= ?[a-z])")
 """Behind the name of a field, which it parts from its answer."""
 _UNTICKED = re.compile(r"(?:\[[ _]\]|☐|□)[^\[\]\n\u3000☐□☑☒.:;：；，。]{1,40}")
 _MEASURED = re.compile(

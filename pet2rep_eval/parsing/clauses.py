@@ -275,7 +275,7 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
                 out.append(Clause([token], section, True, True, heading=True, inline=inline))
             behind = (
                 _names_behind(current)
-                if current and (pending or out) and _after_field([*out, *pending])
+                if current and (pending or out) and _after_field([*out[-3:], *pending[-3:]])
                 else 0
             )
             if behind:

@@ -84,8 +84,8 @@ def find_headings(normalised: Normalised) -> list[Heading]:
         if section and at not in found:
             found[at] = Heading(section, at, position, position + 1)
         position = text.find(":", position + 1)
-    lines = [at for at in starts if at and text[at:].strip() and not _PAGE.fullmatch(text, at)]
-    return _diagnoses(sorted(found.values(), key=lambda h: h.start), text, max(lines, default=0))
+    written = (at for at in reversed(starts) if at and text[at:].strip() and not _PAGE.fullmatch(text, at))
+    return _diagnoses(sorted(found.values(), key=lambda h: h.start), text, next(written, 0))
 
 
 def _diagnoses(headings: list[Heading], text: str, last_line: int) -> list[Heading]:

@@ -15,6 +15,7 @@ from benchmarks.measure import Row
 
 PARTS = {
     "parsing": "benchmarks.parsing",
+    "linear": "benchmarks.linear",
     "nlg": "benchmarks.nlg",
     "comparison": "benchmarks.comparison",
     "commands": "benchmarks.commands",

@@ -31,12 +31,14 @@ except ImportError:
     raise MissingExtraError("hypothesis", "testing") from None
 
 __all__ = [
+    "ADVERSARIAL",
     "GeneratedReport",
     "StatedOrgan",
     "bilingual_reports",
     "junk",
     "noisy",
     "organ_phrases",
+    "repeated",
     "reports",
     "stated_organs",
     "traditional",
@@ -54,6 +56,75 @@ PAIRED = (
     "ovaries_adnexa",
 )
 """Organs that sentences are given a side for."""
+
+ADVERSARIAL: Mapping[str, str] = {
+    "only brackets": "[【(（{<",
+    "closing brackets": "】])）}>",
+    "only negations": "未见无不no without ",
+    "only organs": "肝脏脾liver spleen ",
+    "organs in a list": "肝、脾、",
+    "one endless sentence": "肝右叶见低密度灶大小约23mm×18mm伴代谢增高并",
+    "one endless English sentence": "the liver and a lesion with increased uptake and ",
+    "nodes in a list": "lymph node in the neck, ",
+    "commas": "，",
+    "colons": "肝：",
+    "headings": "检查所见：",
+    "headings on lines": "Findings:\n",
+    "organs on lines": "肝脏\n",
+    "open tags": "<td ",
+    "open thoughts": "<think>",
+    "open comments": "<!--",
+    "closing tags": "</liver>",
+    "tags": "<liver>x</liver>",
+    "fields of JSON": '"liver": "increased", ',
+    "fields": "Liver: increased\n",
+    "rows of a table": "| liver | 3.4 | 5.6 |\n",
+    "columns": "Liver\t3.4\t5.6\n",
+    "boxes": "☐ liver ☑ ",
+    "sentences": "肝脏代谢增高。",
+    "English sentences": "The liver is hypermetabolic. ",
+    "cold sentences": "其内见放射性缺损，",
+    "and so on": "另见，",
+    "states alone": "increased\n",
+    "sides": "左右left right ",
+    "quotes": "\"'“‘",
+    "dotted leaders": "Liver.....",
+    "sections in turn": "影像所见：肝。印象：脾。",
+    "entities": "&nbsp",
+    "escapes": "\\.br",
+    "backslashes": "\\",
+    "SUVs": "SUVmax 3.4, ",
+    "SUV without values": "SUV ",
+    "sizes": "3cm×",
+    "numbers": "1.2,",
+    "digits": "7",
+    "spaces": " ",
+    "line breaks": "a\n",
+    "pipes": "|",
+    "stars": "*",
+    "hyphens": "-\n",
+    "JSON": '[["',
+    "stations": "4R、",
+    "levels": "II、",
+    "vertebrae": "L1-",
+    "ribs": "第1肋、",
+    "long words": "abcdefghijklm ",
+    "one long word": "x",
+    "misspelt words": "hypermetabolc ",
+    "remainders": "余",
+    "comparisons": "较前",
+    "earlier studies": "前次代谢增高，",
+    "references": "纵隔血池SUVmax 2.1，",
+    "largest": "较大者位于",
+    "causes": "考虑",
+    "abbreviations": "a.b.",
+    "stops": "...",
+    "cues": "uptake ",
+    "NUL": "\x00",
+    "halves of pairs": "\ud800",
+    "emoji": "🙂",
+}
+"""What it is → a few characters that, repeated, are hard on a reader of reports (:func:`repeated`)."""
 
 # One sentence for each way to state a state. {organ} is a name, or a list of names for NORMAL.
 _FRAMES: Mapping[str, Mapping[UptakeState, Sequence[str]]] = {
@@ -334,6 +405,11 @@ def trailing_noise() -> st.SearchStrategy[str]:
 def _vocabulary() -> tuple[tuple[str, ...], tuple[str, ...]]:
     """All phrases and all headings of the lexicon."""
     return tuple(sorted(load_lexicon().phrases)), tuple(sorted(load_lexicon().headings))
+
+
+def repeated(unit: str, length: int) -> str:
+    """*unit*, repeated and cut to *length* characters."""
+    return (unit * (length // len(unit) + 1))[:length]
 
 
 def junk(*, max_size: int = 60) -> st.SearchStrategy[str]:

@@ -10,63 +10,9 @@ from types import FrameType
 import pytest
 
 from pet2rep_eval.parsing import parse_report
+from pet2rep_eval.testing import ADVERSARIAL, repeated
 
-ADVERSARIAL = {
-    "only brackets": "[【(（{<",
-    "closing brackets": "】])）}>",
-    "only negations": "未见无不no without ",
-    "only organs": "肝脏脾liver spleen ",
-    "organs in a list": "肝、脾、",
-    "one endless sentence": "肝右叶见低密度灶大小约23mm×18mm伴代谢增高并",
-    "one endless English sentence": "the liver and a lesion with increased uptake and ",
-    "nodes in a list": "lymph node in the neck, ",
-    "commas": "，",
-    "colons": "肝：",
-    "headings": "检查所见：",
-    "headings on lines": "Findings:\n",
-    "organs on lines": "肝脏\n",
-    "open tags": "<td ",
-    "open thoughts": "<think>",
-    "open comments": "<!--",
-    "entities": "&nbsp",
-    "escapes": "\\.br",
-    "backslashes": "\\",
-    "SUVs": "SUVmax 3.4, ",
-    "SUV without values": "SUV ",
-    "sizes": "3cm×",
-    "numbers": "1.2,",
-    "digits": "7",
-    "spaces": " ",
-    "line breaks": "a\n",
-    "pipes": "|",
-    "stars": "*",
-    "hyphens": "-\n",
-    "JSON": '[["',
-    "stations": "4R、",
-    "levels": "II、",
-    "vertebrae": "L1-",
-    "ribs": "第1肋、",
-    "long words": "abcdefghijklm ",
-    "one long word": "x",
-    "misspelt words": "hypermetabolc ",
-    "remainders": "余",
-    "comparisons": "较前",
-    "earlier studies": "前次代谢增高，",
-    "references": "纵隔血池SUVmax 2.1，",
-    "largest": "较大者位于",
-    "causes": "考虑",
-    "abbreviations": "a.b.",
-    "stops": "...",
-    "cues": "uptake ",
-    "NUL": "\x00",
-    "halves of pairs": "\ud800",
-    "emoji": "🙂",
-}
 adversarial = pytest.mark.parametrize("unit", ADVERSARIAL.values(), ids=ADVERSARIAL)
-
-
-def _text(unit: str, length: int) -> str:
-    return (unit * (length // len(unit) + 1))[:length]
 
 
 def _calls(action: Callable[[], object]) -> int:
@@ -88,16 +34,16 @@ def _calls(action: Callable[[], object]) -> int:
 
 @adversarial
 def test_steps_grow_with_the_length(unit: str) -> None:
-    short, long = parse_report(_text(unit, 5_000)), parse_report(_text(unit, 20_000))
+    short, long = parse_report(repeated(unit, 5_000)), parse_report(repeated(unit, 20_000))
     assert long.steps <= 4.2 * short.steps + 100
     assert long.steps <= 12 * 20_000
 
 
 @adversarial
 def test_calls_grow_with_the_length(unit: str) -> None:
-    parse_report(_text(unit, 4_000))  # what is loaded and remembered once
-    short = _calls(lambda: parse_report(_text(unit, 4_000)))
-    long = _calls(lambda: parse_report(_text(unit, 16_000)))
+    parse_report(repeated(unit, 4_000))  # what is loaded and remembered once
+    short = _calls(lambda: parse_report(repeated(unit, 4_000)))
+    long = _calls(lambda: parse_report(repeated(unit, 16_000)))
     # clauses are cut at a length that the shorter text may not reach, so a little more than four times
     assert long <= 6 * short + 2_000
 
@@ -105,7 +51,7 @@ def test_calls_grow_with_the_length(unit: str) -> None:
 @pytest.mark.slow
 @adversarial
 def test_two_million_characters(unit: str) -> None:
-    report = parse_report(_text(unit, 2_000_000))
+    report = parse_report(repeated(unit, 2_000_000))
     assert report.steps <= 12 * 2_000_000
     assert len(report.text) == 2_000_000
 

@@ -102,6 +102,8 @@ class Concept:
     """It says that something grows into what it is said of."""
     past: bool = False
     """A verb of what is over ("had been")."""
+    lined: bool = False
+    """What lies around it is still of the organ."""
     specifies: bool = False
     """What follows says where that is which the sentence has spoken of ("including")."""
     fluid: bool = False
@@ -163,6 +165,7 @@ _FLAGS = (
     "perfect",
     "level",
     "specifies",
+    "lined",
     "past",
 )
 _KNOWN = {

@@ -73,13 +73,16 @@ def _describes(head: Clause, clause: Clause) -> bool:
 _ATTRIBUTES = frozenset("DEG UP FOCAL DIFFUSE UNEVEN SYM EVEN ABN PHYS".split())
 
 
+_BEFORE = frozenset("DEG UP FOCAL DIFFUSE UNEVEN SYM".split())
+
+
 def _adjective_after(head: Clause, clause: Clause) -> bool:
     """ "There is faint, diffuse uptake": two adjectives of one word for uptake."""
     defect = any(t.kind == "CUE" for t in head.tokens) and any(t.kind == "COLD" for t in clause.tokens)
     if clause.chinese or clause.heading or head.heading or (head.trailing and not defect):
         return False
     end = len(head.tokens)
-    while end and head.tokens[end - 1].kind in ("DEG", "UP", "FOCAL", "DIFFUSE", "UNEVEN", "SYM"):
+    while end and (head.tokens[end - 1].kind in _BEFORE or head.tokens[end - 1].text == "new"):
         end -= 1
     copula = head.tokens[end - 1] if end and head.tokens[end - 1].concept.copula else None
     if end == len(head.tokens) or (copula is not None and not copula.text.startswith("there")):

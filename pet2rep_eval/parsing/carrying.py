@@ -10,6 +10,8 @@ from pet2rep_eval.parsing.giving import give
 from pet2rep_eval.parsing.mentions import Mention
 from pet2rep_eval.parsing.stating import by_value, carried, cold_core
 from pet2rep_eval.parsing.subjects import is_open, turn_to_nearest
+from pet2rep_eval.parsing.uptake import Verdict
+from pet2rep_eval.parsing.uptake.targets import REFERENCE_ORGANS
 from pet2rep_eval.records import UptakeState
 
 INCREASED, NORMAL = UptakeState.INCREASED, UptakeState.NORMAL
@@ -194,6 +196,13 @@ def carry(reader: Reader, read: ReadClause) -> bool:
                         draft.state, draft.degree = NORMAL, None
             if verdict.activity and vague and not reader.form:
                 continue
+            head = read.clause.tokens[verdict.first]
+            if head.kind in ("BELOW", "EQUAL") and _compares(read, verdict):
+                for draft in (d for m in mentions for d in m.drafts.values()):
+                    faint = draft.state is INCREASED and draft.degree == "mild" and not draft.suv
+                    equal = draft.state is UptakeState.DECREASED and head.kind == "EQUAL"
+                    if draft.sentence == reader.sentence and (faint or equal):
+                        draft.state, draft.degree = NORMAL, None
             if verdict.bare and (
                 read.reading.structural
                 or any(d.state is not None for m in mentions for d in m.drafts.values())
@@ -219,6 +228,21 @@ def carry(reader: Reader, read: ReadClause) -> bool:
         return True
     reader.unplace(read)
     return True
+
+
+def _compares(read: ReadClause, verdict: Verdict) -> bool:
+    """ "… with mild uptake, lower than that of the liver": the comparison says how much that is."""
+    compared = [read.clause.tokens[i] for i in read.reading.compared]
+    return (
+        verdict.state is NORMAL
+        and not read.clause.chinese
+        and not read.clause.first
+        and verdict.first <= 1
+        and any(
+            t.kind in ("REF", "SURROUND") or not REFERENCE_ORGANS.isdisjoint(t.concept.organs)
+            for t in compared
+        )
+    )
 
 
 def _all_of_them(reader: Reader, read: ReadClause) -> list[Mention]:

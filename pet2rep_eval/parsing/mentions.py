@@ -158,7 +158,11 @@ class _GroupReader:
                             continue
                         # around a bone or a prosthesis is still of the bone
                         mention.place = not (
-                            token.concept.around and mention.organs in (_LINED[0], _LINED[2])
+                            token.concept.around
+                            and (
+                                mention.organs in (_LINED[0], _LINED[2])
+                                or self.tokens[mention.last].concept.lined
+                            )
                         )
             elif kind == "NODE":
                 self._node(i)
@@ -324,7 +328,8 @@ class _GroupReader:
             concept.nodes,
             concept.mass,
             concept.negated,
-            place=kind == "HILUM" or (self.place_before and not (self.around and concept.organs in _LINED)),
+            place=kind == "HILUM"
+            or (self.place_before and not (self.around and (concept.lined or concept.organs in _LINED))),
             paren=token.paren,
             compartment=concept.compartment,
             inside=token.text.endswith("内") or token.text.startswith("intra"),
@@ -428,6 +433,7 @@ class _GroupReader:
                     continue
                 to_nodes(mention)
             mention.last, mention.end = i, token.end
+            mention.paren = mention.paren and token.paren  # "upper abdominal (portocaval) nodes"
         self.run = []
 
     def _lesion(self, i: int) -> None:

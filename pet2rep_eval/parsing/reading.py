@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pet2rep_eval.parsing.attribution import Reader
 from pet2rep_eval.parsing.drafts import ReadClause
@@ -189,8 +190,10 @@ def _of_field(
         return named
     heading = {o for m in reader.topic for o in m.organs}
     again = all(m.organs and set(m.organs) <= heading and m.side is None for m in named)
+    if heading != {"bones", "spine"}:
+        return named
     if again and ("LESION" not in there or any(v.negated for v in verdicts)):
-        return list(reader.topic)
+        return [replace(m, first=0, last=0) for m in reader.topic]
     return named
 
 

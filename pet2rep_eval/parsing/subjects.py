@@ -12,7 +12,11 @@ from pet2rep_eval.parsing.uptake import Verdict
 def joins_subject(reader: Reader, read: ReadClause) -> bool:
     """ "The spleen, 14 cm in length, and the liver were …": the subject of the verb began in a clause before."""
     tokens = read.clause.tokens
-    if read.clause.first or read.clause.chinese or not is_open(reader.topic):
+    if read.clause.chinese or not is_open(reader.topic):
+        return False
+    if [t.kind for t in tokens[:3]] == ["NEG", "LESION", "NEG"]:
+        return True  # "A mass of the middle lobe. Neither the mass nor the pleura shows …"
+    if read.clause.first:
         return False
     if any(t.kind == "VERB" and t.concept.every for t in tokens[: read.verdicts[0].first]):
         return True  # "metastases in the small bowel, the gallbladder and the spleen, each showing …"

@@ -275,7 +275,7 @@ class Comparisons(Directions):
         elif last is not None and last.prior and token.chinese and last.last == i - 1:
             self._close_stretch(i)  # 由原来的高代谢转为放射性缺损
         following = next(
-            (t.kind for t in self.tokens[i + 1 : i + 4] if t.kind not in ("PART", "DIFFUSE")), ""
+            (t.kind for t in self.tokens[i + 1 : i + 5] if t.kind not in ("PART", "DIFFUSE", "COMMA")), ""
         )
         if not token.chinese and token.text.startswith("new") and following == "CUE" and self.neg is None:
             self.abnormal = i  # "new uptake in the sigmoid"

@@ -22,6 +22,8 @@ class Directions(Targets):
 
     def on_cue(self, i: int, token: Token) -> None:
         self.out.cue = True
+        if self._has_own_verb(i):
+            self._close_stretch(i)  # "is not enlarged and its uptake is lower than that of the liver"
         if self.pending is not None:
             state, at, negated, degree, physiological = self.pending
             self.pending = None
@@ -89,6 +91,22 @@ class Directions(Targets):
         if self.neg is not None:
             self.neg_used = True
         self._reset_modifiers()
+
+    def _has_own_verb(self, i: int) -> bool:
+        """Behind "not enlarged and" a word for uptake begins a sentence of its own."""
+        joint = self.tokens[i - 1] if i else None
+        following = self.tokens[i + 1] if i + 1 < self.size else None
+        return (
+            self.neg is not None
+            and self.pending is None
+            and joint is not None
+            and joint.kind == "JOIN"
+            and not joint.chinese
+            and not joint.concept.alternative
+            and following is not None
+            and following.concept.copula
+            and any(t.kind in ("VERB", "FINDING") for t in self.tokens[: i - 1])
+        )
 
     def on_hot(self, i: int, token: Token) -> None:
         self._direct(i, token)
@@ -374,7 +392,7 @@ class Directions(Targets):
             return
         lone = token.kind in ("UP", "DOWN") or "缺损" in token.text
         if self.earlier_cue and token.chinese and lone and not self.inherited:
-            self._emit(state, i, i, negated, degree=degree)
+            self._emit(state, i, i, negated, degree=degree, physiological=self.physiological)
             self._reset_modifiers()
             return
         if token.kind == "COLD" and i and self.tokens[i - 1].kind == "CENTER":

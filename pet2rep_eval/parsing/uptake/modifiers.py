@@ -39,6 +39,11 @@ class Modifiers(Comparisons):
             return True
         return False
 
+    def _of_known_lesion(self, i: int) -> bool:
+        """原肿瘤处未见高摄取: what was seen then is looked at now."""
+        before = [t.kind for t in self.tokens[max(0, i - 3) : i] if t.kind != "PART"]
+        return self.tokens[i].chinese and before[-2:] == ["PRIOR", "LESION"]
+
     def on_neg(self, i: int, token: Token) -> None:
         if self._not_seen(i):
             return
@@ -52,8 +57,21 @@ class Modifiers(Comparisons):
                 return
         self.neg = i
         self.neg_used = False
-        if token.concept.state is not None:
+        if token.concept.state is not None or self._of_known_lesion(i):
             self.prior = False
+
+    def _is_predicate(self, i: int) -> bool:
+        """The degree stands behind the verb of a word for uptake, at the end of what is said of it."""
+        opened = self.open
+        if opened is None or opened.used or opened.negated or self.tokens[i].chinese:
+            return False
+        between = [t.kind for t in self.tokens[opened.last + 1 : i]]
+        return (
+            between[:1] == ["VERB"]
+            and {"DIFFUSE", "UNEVEN", "FOCAL"} & set(between) != set()
+            and all(k in ("VERB", "DIFFUSE", "UNEVEN", "FOCAL", "JOIN") for k in between)
+            and self._next_kind(i) in ("", "IN", "COMMA")
+        )
 
     def on_deg(self, i: int, token: Token) -> None:
         self.degree, self.degree_at = token.concept.degree, i
@@ -80,6 +98,8 @@ class Modifiers(Comparisons):
             and self._next_kind(i) not in ("CUE", "HOT", "UP", "DOWN", "ABN")
         ):
             self.open.negated = self.neg_used = True  # 放射性摄取不明显
+        elif self._is_predicate(i) and self.open is not None:
+            self.open.degree = self.open.degree or self.degree  # "uptake was diffuse and moderately intense"
         elif (
             last is not None
             and last.last == i - 1

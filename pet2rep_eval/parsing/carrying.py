@@ -189,7 +189,7 @@ def carry(reader: Reader, read: ReadClause) -> bool:
             read.lesion or "VERB" in read.kinds or (read.suv and not read.clause.chinese)
         )
         for verdict in verdicts:
-            if read.clause.tokens[verdict.first].concept.overrides and not read.clause.first:
+            if _overrides(reader, read, verdict) and not read.clause.first:
                 for draft in (d for m in mentions for d in m.drafts.values()):
                     changed = draft.state in (INCREASED, UptakeState.DECREASED)
                     if changed and draft.sentence == reader.sentence:
@@ -228,6 +228,18 @@ def carry(reader: Reader, read: ReadClause) -> bool:
         return True
     reader.unplace(read)
     return True
+
+
+def _overrides(reader: Reader, read: ReadClause, verdict: Verdict) -> bool:
+    """ "Low uptake of the marrow, normal.", "intensely hypermetabolic, are now at background level"."""
+    tokens = read.clause.tokens
+    if tokens[verdict.first].concept.overrides:
+        return True
+    if read.clause.chinese or verdict.state is not NORMAL:
+        return False
+    now = any(t.kind == "PRESENT" and t.text != "new" for t in tokens) and "NEG" not in read.kinds
+    judged = [t.text for t in tokens] == ["normal"] and not reader.form
+    return judged or (now and tokens[0].kind in ("VERB", "PRESENT"))
 
 
 def _compares(read: ReadClause, verdict: Verdict) -> bool:

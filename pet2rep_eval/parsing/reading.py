@@ -156,7 +156,7 @@ def _without_asides(
         reader.form
         and reader.sentence_start
         and all(
-            (m.regions and ("LESION" in there or "whole_body" in m.regions))
+            (m.regions and ("LESION" in there or "PART" in there or "whole_body" in m.regions))
             or (m.node and tokens[m.last].kind == "REGION" and not reader.node_heading)
             for m in named
         )

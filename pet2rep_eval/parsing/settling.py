@@ -17,12 +17,19 @@ _PREDICATES = frozenset(
 LOCATING = frozenset({"lower", "low", "high", "higher"})
 """Directions that before a name say where: "lower cervical"."""
 
+_LIMIT = re.compile(
+    r":? ?(?:range|values?|limits?|is)? ?[:=]? ?[<>≥≤] ?\d|:? ?(?:range|values?|limits?) ?[:=]? ?\d"
+)
+
 _LEVELS = frozenset({"low", "high"})
 
 _NAMES = frozenset({"SITE", "REGION", "SIDE", "PART", "NODE", "HILUM"})
 
 COMPOUND = frozenset("poor rich positive negative low high deficient active".split())
 """Words that behind a hyphen speak of the word before it: "lipid-poor", "HPV-positive"."""
+
+LIMITED = frozenset({"normal"})
+"""Words that before a limit are no finding."""
 
 SHORT_KINDS = frozenset({"UP", "DOWN", "NEG", "SIDE", "PRIOR", "DEG", "PRESENT"})
 
@@ -99,6 +106,8 @@ def _stands(tokens: list[Token], i: int, normalised: Normalised) -> bool:
     token, text = tokens[i], normalised.text
     if token.kind == "IGNORE":
         return False
+    if token.text in LIMITED:
+        return _LIMIT.match(text, token.end) is None  # "1.21 (normal > 2.2)"
     after = tokens[i + 1] if i + 1 < len(tokens) else None
     if (
         token.text in LOCATING

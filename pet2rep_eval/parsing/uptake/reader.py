@@ -189,6 +189,18 @@ class Reader(Nouns):
             and self.tokens[1].kind in ("UP", "DOWN")
         )
 
+    def _of_brain(self, at: int) -> bool:
+        """ "L lateral temporal -3.4 decreased": nothing but a part of the brain and how it is."""
+        named = self.tokens[:at]
+        return (
+            at == self.size - 1
+            and self.tokens[at].kind == "DOWN"
+            and not self.tokens[at].chinese
+            and all(t.kind in ("SITE", "SIDE", "PART", "DEG", "JOIN") for t in named)
+            and any(t.kind == "SITE" for t in named)
+            and all(t.concept.organs == ("brain",) for t in named if t.kind == "SITE")
+        )
+
     def _says_it_all(self, at: int) -> bool:
         """ "Tonsils intense, symmetrical", "marrow diffusely ↑"."""
         named = any(t.kind in ("SITE", "LESION", "NODE", "FOCAL", "PART") for t in self.tokens[:at])
@@ -256,7 +268,7 @@ class Reader(Nouns):
                 and any(t.kind == "CENTER" for t in self.tokens)
             ):
                 self._emit(state, at, at, False)  # "avid at the periphery, absent in the necrotic core"
-            elif self._of_side(at) and not negated:
+            elif (self._of_side(at) or self._of_brain(at)) and not negated:
                 self._emit(state, at, at, False, degree=degree)  # "the right cord is silent; left increased"
             elif state is INCREASED and not negated and self._says_it_all(at):
                 self._emit(INCREASED, at, at, False, degree=degree or "marked")

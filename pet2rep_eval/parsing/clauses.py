@@ -212,7 +212,14 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
                 and consumed
                 and (
                     _leaves_section(token, tokens, normalised, strong)
-                    or (token.chinese and token.kind in _PLACES and next_heading >= described)
+                    or (
+                        next_heading >= described
+                        and (
+                            token.kind in _PLACES
+                            if token.chinese
+                            else previous is not None and previous.kind == "STOP"
+                        )
+                    )
                 )
             ):
                 flush(True)

@@ -88,9 +88,14 @@ def find_headings(normalised: Normalised) -> list[Heading]:
     return _diagnoses(sorted(found.values(), key=lambda h: h.start), text, next(written, 0))
 
 
+_FINDINGS_SHARE = 4
+"""What stands before the first heading are the findings if it is at least one part in so many of the text."""
+
+
 def _diagnoses(headings: list[Heading], text: str, last_line: int) -> list[Heading]:
     """A diagnosis given before anything is described is the history, one given after it, or alone, the impression."""
-    described = bool(headings) and any(c in "。.;:" for c in text[: headings[0].start].strip())
+    before = text[: headings[0].start].strip() if headings else ""
+    described = any(c in "。.;:" for c in before) and _FINDINGS_SHARE * len(before) >= len(text)
     described = described or (len(headings) == 1 and last_line <= headings[0].start)
     out: list[Heading] = []
     for heading in headings:

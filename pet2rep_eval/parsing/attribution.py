@@ -77,6 +77,8 @@ class Reader:
         """The place of the largest of several lesions, where the sentence names it."""
         self.announced: list[tuple[Verdict, tuple[int, int]]] = []
         """What a line that ends in a colon says of the list below it."""
+        self.announced_list = False
+        """A line of its own says it: only lines of names are of the list."""
         self.recalls = self.recounts = False
         """The sentence has spoken of an earlier study, or is about nothing else."""
         self.announced_inline = False
@@ -163,6 +165,9 @@ class Reader:
         open_ = self.diagnosed and not read.named and clause.first and not self.topic
         if open_ and any(t.concept.name == "lesion.primary" for t in clause.tokens):
             self.set_topic(self.diagnosed, read)
+        if clause.heads_list and read.verdicts and not read.named:
+            self._head_list(read)
+            return
         topic = (
             self.topic if clause.chinese and not clause.first and clause.tokens[0].concept.exception else None
         )
@@ -189,10 +194,11 @@ class Reader:
                 if not v.bare
             ]
             self.announced_inline, self.questionnaire = False, bool(asks)
+            self.announced_list = False
         elif clause.announces and read.verdicts:
             first = read.verdicts[0]
             self.announced = [(first, (clause.tokens[first.first].start, clause.tokens[first.last].end))]
-            self.announced_inline = True
+            self.announced_inline, self.announced_list = True, False
         elif (read.verdicts and not self.questionnaire) or clause.heading:
             self.announced = []
         self.inherits_cue = read.reading.cue_at_end
@@ -201,6 +207,15 @@ class Reader:
         if "SUV" in read.kinds and "PRESENT" in read.kinds and clause.chinese:
             self.change = False  # 较前减低,现SUVmax 3.2: the comparison is done
         self.contrast = self.contrast or read.reading.contrast
+
+    def _head_list(self, read: ReadClause) -> None:
+        """ "FDG POSITIVE SITES", and below it where."""
+        first, tokens = read.verdicts[0], read.clause.tokens
+        self.announced = [(first, (tokens[first.first].start, tokens[first.last].end))]
+        self.announced_inline = self.questionnaire = False
+        self.announced_list = True
+        self.topic, self.field, self.region, self.region_nodes = [], frozenset(), (), ()
+        self.node_heading, self.node_fields = read.node, False
 
     def _ask(self, read: ReadClause) -> None:
         """A clause that ends in a colon names a field, or its organ."""

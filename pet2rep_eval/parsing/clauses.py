@@ -43,6 +43,22 @@ def _heads(current: list[Token], token: Token, gap: str, line_start: int) -> boo
     )
 
 
+_LISTED = re.compile(
+    r"\b(?:sites|areas|regions|locations|foci|lesions|nodes|lymphadenopathy|adenopathy)[\s.:-]*$"
+)
+_SAID_OF_LIST = frozenset("HOT VERDICT HYPO VOID NODE LESION FOCAL ABN CUE NEG UP".split())
+
+
+def _heads_list(tokens: list[Token], line: str) -> bool:
+    """A line that says what is common to the places below it: "FDG POSITIVE SITES", "Hypermetabolic lymph nodes"."""
+    return (
+        tokens[0].kind in ("HOT", "VERDICT", "HYPO", "VOID")
+        and not tokens[0].chinese
+        and all(t.kind in _SAID_OF_LIST for t in tokens)
+        and _LISTED.search(line) is not None
+    )
+
+
 _TITLE = ELEMENTS | {"CUE", "COMMA", "OF", "IN", "JOIN"}
 
 
@@ -178,6 +194,14 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
             if crossed and (
                 _hard_break(previous, token, strong, _names_field(token, normalised))
                 or (
+                    bool(current)
+                    and first
+                    and paragraph
+                    and not pending
+                    and token.kind in ("SITE", "SIDE", "REGION")
+                    and _heads_list(current, normalised.text[current[0].start : marks[mark - 1]])
+                )
+                or (
                     first
                     and not pending
                     and _heads(
@@ -202,7 +226,11 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
                     not gap or (all(t.kind == "NODE" for t in current) and not gap.strip("-*#•· "))
                 ):
                     flush(False, colon=True, line=True, titled=titled)
+                alone = bool(current) and first and paragraph and not pending
+                heads = alone and _heads_list(current, normalised.text[current[0].start : begins])
                 flush(True)
+                if heads:
+                    out[-1].heads_list = True
                 paragraph = True
             if crossed:
                 line_start = token.start

@@ -14,7 +14,7 @@ from pet2rep_eval.parsing.binding import with_regions
 from pet2rep_eval.parsing.carrying import carry, remainder
 from pet2rep_eval.parsing.drafts import ReadClause
 from pet2rep_eval.parsing.giving import give
-from pet2rep_eval.parsing.grammar import TERMS
+from pet2rep_eval.parsing.grammar import ELEMENTS, TERMS
 from pet2rep_eval.parsing.mentions import Mention
 from pet2rep_eval.parsing.physiology import called_physiological
 from pet2rep_eval.parsing.specifying import LEADS, specified
@@ -62,6 +62,21 @@ def _answers(reader: Reader, read: ReadClause) -> bool:
     return True
 
 
+_IN_LIST = ELEMENTS | {
+    "JOIN",
+    "COMMA",
+    "OF",
+    "IN",
+    "SUV",
+    "SIZE",
+    "FOCAL",
+    "DIFFUSE",
+    "MAXIMAL",
+    "LIST",
+    "NEG",
+}
+
+
 def _announced(reader: Reader, read: ReadClause) -> bool:
     """A member of a list whose head said it: "The following sites are hypermetabolic:"."""
     if _answers(reader, read):
@@ -69,6 +84,8 @@ def _announced(reader: Reader, read: ReadClause) -> bool:
     if not reader.announced or not read.named or read.verdicts:
         return False
     if reader.announced_inline and not read.clause.soft:
+        return False
+    if reader.announced_list and not read.kinds <= _IN_LIST:
         return False
     if not read.clause.first and (read.clause.chinese or not all(m.node or m.nodes for m in read.named)):
         return False

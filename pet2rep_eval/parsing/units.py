@@ -35,6 +35,8 @@ class Clause:
     """A question mark stands behind it."""
     announces: bool = False
     """A colon stands behind what it says first: what a semicolon parts may be of the same list."""
+    heads_list: bool = False
+    """A line of its own that says what is common to the places named below it."""
     trailing: bool = False
     """Words that the lexicon does not know stand between its last token and its end."""
 

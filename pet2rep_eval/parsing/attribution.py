@@ -165,6 +165,8 @@ class Reader:
         open_ = self.diagnosed and not read.named and clause.first and not self.topic
         if open_ and any(t.concept.name == "lesion.primary" for t in clause.tokens):
             self.set_topic(self.diagnosed, read)
+        if clause.paragraph and {"LESION", "SUV"} <= read.kinds and not (read.suv or read.named):
+            self.heading_lesion = True  # "Lesion | SUVmax", and below it a row for each
         if clause.heads_list and read.verdicts and not read.named:
             self._head_list(read)
             return

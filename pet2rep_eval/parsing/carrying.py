@@ -100,6 +100,7 @@ def _scores_all(reader: Reader, read: ReadClause) -> bool:
 
 
 _TITLE = frozenset({"ABN", "CUE"})
+_QUESTION = frozenset({"HOT", "LESION", "NODE", "FOCAL", "ABN", "DIFFUSE", "CUE"})
 
 
 def _one_of_them(reader: Reader, read: ReadClause) -> bool:
@@ -141,8 +142,13 @@ def carry(reader: Reader, read: ReadClause) -> bool:
         return True
     if read.clause.tokens[0].kind == "BUT":
         turn_to_nearest(reader, read)
-    if read.clause.colon and read.clause.first and not read.clause.chinese and read.kinds == _TITLE:
-        return True  # "Step 3 - Abnormal uptake:", and below it where
+    if read.clause.colon and read.clause.first and not read.clause.chinese:
+        if read.kinds == _TITLE:
+            return True  # "Step 3 - Abnormal uptake:", and below it where
+        if read.clause.paragraph and "HOT" in read.kinds and read.kinds <= _QUESTION:
+            if not read.kinds.isdisjoint(("LESION", "NODE", "FOCAL")):
+                reader.topic = []
+            return True  # "Focal avid lesions: yes"
     if _scores_all(reader, read):
         return True
     verdicts = current(read.verdicts, read)

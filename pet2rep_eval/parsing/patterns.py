@@ -160,7 +160,7 @@ def _without_row_numbers(
 
 _LESION_ROW = re.compile(r"l([1-9])[.)]?\s(?!vertebr|spine|endplate|body)(?=[a-z])")
 
-_SCALES = {"suv": "SUV", "deauville": "DEAUVILLE"}
+_SCALES = {"suv": "SUV", "deauville": "DEAUVILLE", "cell": "COMMA"}
 
 _NO_NAME = re.compile(r"from|[由从自]")
 

@@ -17,6 +17,9 @@ _PREDICATES = frozenset(
 LOCATING = frozenset({"lower", "low", "high", "higher"})
 """Directions that before a name say where: "lower cervical"."""
 
+_AT_REST = re.compile(
+    r" ?(?:[/-] ?stress|and stress|(?:myocardial )?(?:tracer|perfusion|uptake|imag|stud|scan|flow|mbf|phase|ef\b|lvef|1?3?n?-?ammonia|82?-?rb|rubidium))"
+)
 _LIMIT = re.compile(
     r":? ?(?:range|values?|limits?|is)? ?[:=]? ?[<>≥≤] ?\d|:? ?(?:range|values?|limits?) ?[:=]? ?\d"
 )
@@ -28,8 +31,8 @@ _NAMES = frozenset({"SITE", "REGION", "SIDE", "PART", "NODE", "HILUM"})
 COMPOUND = frozenset("poor rich positive negative low high deficient active".split())
 """Words that behind a hyphen speak of the word before it: "lipid-poor", "HPV-positive"."""
 
-LIMITED = frozenset({"normal"})
-"""Words that before a limit are no finding."""
+LIMITED = frozenset({"normal", "rest"})
+"""Words that before a limit, or before a study at rest, mean something else."""
 
 SHORT_KINDS = frozenset({"UP", "DOWN", "NEG", "SIDE", "PRIOR", "DEG", "PRESENT"})
 
@@ -106,6 +109,8 @@ def _stands(tokens: list[Token], i: int, normalised: Normalised) -> bool:
     token, text = tokens[i], normalised.text
     if token.kind == "IGNORE":
         return False
+    if token.text == "rest":
+        return _AT_REST.match(text, token.end) is None  # "rest perfusion": not the remainder
     if token.text in LIMITED:
         return _LIMIT.match(text, token.end) is None  # "1.21 (normal > 2.2)"
     after = tokens[i + 1] if i + 1 < len(tokens) else None

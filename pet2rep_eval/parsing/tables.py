@@ -55,21 +55,25 @@ _OF_VALUE = re.compile(r"suv[^;\n]{0,30}(?:\(|[,.-] )$")
 _OF_FIGURE = re.compile(r"\d - $")
 _OF_SITE = re.compile(r"(?<!spine)(?<!vertebra)(?<!vertebrae)(?<!bone)(?<!bones): $")
 _LYMPHOMA = re.compile(r"deauville|lymphoma|hodgkin")
-_GRADED = re.compile(r"suv|deauville|lymphoma|hodgkin")
+_GRADED = re.compile(r"suv|deauville|lymphoma|hodgkin|\bcurrent\b|\bnow\b|\btoday\b")
 _ARROW = re.compile(r"\d ?(?:->|→|⇒|=>)(?= ?\d)")
+_STROKE = re.compile(r"(?<= )/(?= )")
 _NUMBER_OF_ROW = re.compile(r"\s*\d{1,2}[.)]?\s+")
 _CELL = re.compile(r"(?<=[;:,|\t])\s*[^;:,|\t]*|^\s*[^;:,|\t]+")
 _LEADING = re.compile(r"[(<>~ ]{0,2}(\d{1,2}(?:\.\d{1,2})?)(?![\w.%])")
 _EARLIER = re.compile(
     r"baseline|prior|previous|\bprev\b|initial|\bbefore\b|pre-?(?:treat|ther)|earlier|\bbl\b|\bold\b"
 )
+_NOW = re.compile(r"\bcurrent\b|\bnow\b|\btoday\b|\bpresent\b|\bthis (?:scan|study|exam)")
+_FIRST_COLUMN = re.compile(r"(?:site|lesion|location|region|target|no\b|#|structure|organ|node|station|area)")
 _DEAUVILLE = re.compile(r"deauville|\bds\b|\b5-?ps\b")
 _LONGEST = 160
 """Characters of a row; what is longer is text."""
 
 
 def figures(normalised: Normalised) -> Iterator[tuple[int, int, str]]:
-    """Figures of such rows: start, end, and ``suv`` or ``deauville``; a row that begins with its number as ``row``."""
+    """Figures of such rows: start, end, and ``suv`` or ``deauville``; a row that begins with its number as ``row``, what
+    parts its cells as ``cell``."""
     text = normalised.text
     if len(text.encode("utf-8", "replace")) > 2 * len(text) or not _GRADED.search(text):
         return  # Chinese, where no such table was ever seen
@@ -91,14 +95,19 @@ def figures(normalised: Normalised) -> Iterator[tuple[int, int, str]]:
     columns: list[str] = []
     for start, end in itertools.pairwise(lines):
         raw = text[start:end]
+        if raw.count(" / ") > 1:
+            raw = raw.replace(" / ", " | ")  # "2 / L4 vertebra / 1.2 / 7.9"
         line = raw.replace("\t", " ")
         head = _HEAD.fullmatch(line.strip(" .:;,\n").replace(";", ","))
-        if head:
+        if head or _heads_columns(raw):
             scales, columns = _scales(line), _columns(raw)
             continue
         cells = _cells(raw) if columns else []
         if len(cells) - len(columns) in (0, 1) and len(columns) > 1 and len(raw) <= _LONGEST:
             yield from _row(cells, columns, start)
+            yield from (
+                (start + m.start(), start + m.end(), "cell") for m in _STROKE.finditer(text[start:end])
+            )
             continue
         if start in normalised.paragraphs and not _ROW.match(line.strip()):
             scales, columns = [], []
@@ -135,18 +144,31 @@ def _cells(line: str) -> list[tuple[int, str]]:
     return cells
 
 
+def _heads_columns(line: str) -> bool:
+    """ "Lesion no / site / SUVmax today / SUVmax 02 Mar", "Site | current | previous"."""
+    cells = [cell for _, cell in _cells(line)]
+    if len(cells) < 3 or not _FIRST_COLUMN.match(cells[0]):
+        return False
+    compared = any(_NOW.search(c) for c in cells) and any(_EARLIER.search(c) for c in cells)
+    return any(c.startswith("suv") for c in cells) or compared
+
+
 def _columns(head: str) -> list[str]:
     """What each column holds: a scale, or nothing that is read; values of an earlier study are not."""
-    return [
-        ""
-        if _EARLIER.search(cell)
-        else "suv"
-        if "suv" in cell
-        else "deauville"
-        if _DEAUVILLE.search(cell)
-        else ""
-        for _, cell in _cells(head)
-    ]
+    cells = [cell for _, cell in _cells(head)]
+    scaled = any("suv" in cell or _DEAUVILLE.search(cell) for cell in cells)
+    dated = any("suv" in cell and _NOW.search(cell) for cell in cells)
+    return [_scale_of(cell, scaled, dated) for cell in cells]
+
+
+def _scale_of(cell: str, scaled: bool, dated: bool) -> str:
+    """The scale of a column; where none is named, those of now bear SUVs, and where it is named, no others."""
+    now = _NOW.search(cell) is not None
+    if _EARLIER.search(cell) or ("suv" in cell and dated and not now):
+        return ""
+    if "suv" in cell or (not scaled and now):
+        return "suv"
+    return "deauville" if _DEAUVILLE.search(cell) else ""
 
 
 def _row(cells: list[tuple[int, str]], columns: list[str], start: int) -> Iterator[tuple[int, int, str]]:

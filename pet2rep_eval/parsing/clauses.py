@@ -463,7 +463,7 @@ def _line_of_names(pending: list[Clause], current: list[Token]) -> bool:
         and len(pending) < _MANY_FIELDS
         and not current[0].chinese
         and all(
-            names_only(t) or all(x.kind == "SIZE" or x.concept.tracer for x in t)
+            names_only(t) or all(x.kind in ("SIZE", "PART") or x.concept.tracer for x in t)
             for t in (*(c.tokens for c in pending), current)
         )
         and not any(c.heading for c in pending)

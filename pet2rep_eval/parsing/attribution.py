@@ -21,6 +21,7 @@ from pet2rep_eval.records import UptakeState
 
 INCREASED, NORMAL = UptakeState.INCREASED, UptakeState.NORMAL
 
+_BROWN_FAT = "muscles_soft_tissue.brown_fat"
 _PARTS = frozenset({"PART", "SIDE"})
 _NAMED_CAUSE = frozenset({"BENIGN", "DEG", "JOIN"})
 _TRACED = frozenset({"CUE", "HOT", "HYPO", "VOID"})
@@ -180,6 +181,8 @@ class Reader:
                 break
         if topic:
             self.topic = topic  # 肝、脾除左叶囊肿外均未见异常
+        if any(t.concept.name == _BROWN_FAT for t in clause.tokens):
+            self._called_brown_fat(read)
         self.sentence_start = False
         self.asked, self.questioned = clause.colon, clause.asks
         self.groups = read.groups or self.groups
@@ -256,6 +259,30 @@ class Reader:
         if meant:
             self.set_topic(self.disease, read)
             self.disease = []
+
+    def _called_brown_fat(self, read: ReadClause) -> None:
+        """ "Uptake in the supraclavicular regions, consistent with brown fat": it is not of the nodes there."""
+        tokens = read.clause.tokens
+        at = next(i for i, t in enumerate(tokens) if t.concept.name == _BROWN_FAT)
+        called = any(t.kind == "CAUSE" or t.concept.copula for t in tokens[max(0, at - 3) : at])
+        if not called or any(t.kind in ("NODE", "LESION") for t in tokens[:at]):
+            return
+        here = [
+            d
+            for d in self.drafts[-_MANY:]
+            if d.sentence == self.sentence and d.uptake and d.state is not None
+        ]
+        others = [d for d in here if d.key != "muscles_soft_tissue" and not d.size_mm]
+        if not others:
+            return
+        fat = next((d for d in here if d.key == "muscles_soft_tissue"), None)
+        if fat is None:
+            fat, others = others[-1], others[:-1]
+            fat.key, fat.region, fat.side, fat.mention = "muscles_soft_tissue", False, None, None
+        if "PHYS" in read.kinds:
+            fat.state, fat.degree = NORMAL, None
+        for draft in others:
+            draft.state, draft.uptake, draft.degree, draft.rule = None, None, None, "described"
 
     def _called_grave(self, read: ReadClause) -> None:
         """ "Uptake in the atrial wall, concerning for a metastasis": more than what the organ normally shows."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pet2rep_eval.lexicon import load_lexicon
-from pet2rep_eval.parsing.attribution import Reader
+from pet2rep_eval.parsing.attribution import REGION_NODES, Reader
 from pet2rep_eval.parsing.binding import current
 from pet2rep_eval.parsing.drafts import ReadClause
 from pet2rep_eval.parsing.giving import give
@@ -219,6 +219,13 @@ def carry(reader: Reader, read: ReadClause) -> bool:
             reader.last = [reader.draft(m, key, read) for m in mentions if m.organs for key in m.keys]
             by_value(reader, read, True)
         return True
+    if reader.form and reader.region and _is_scored(read):
+        nodes = tuple(n for r in reader.region for n in REGION_NODES.get(r, ()))
+        stations = reader.region_nodes or nodes
+        if stations:
+            places = [Mention((n,), (), None, -1, -1, 0, 0, (n,), node=True) for n in stations]
+            give(reader, places, verdicts[-1], read, "nodes of the heading")
+            return True
     if reader.region or not reader.blocked:
         real = [v for v in verdicts if not v.bare and not (v.activity and not read.lesion)]
         if real:
@@ -246,6 +253,11 @@ def _overrides(reader: Reader, read: ReadClause, verdict: Verdict) -> bool:
     now = any(t.kind == "PRESENT" and t.text != "new" for t in tokens) and "NEG" not in read.kinds
     judged = [t.text for t in tokens] == ["normal"] and not reader.form
     return judged or (now and tokens[0].kind in ("VERB", "PRESENT"))
+
+
+def _is_scored(read: ReadClause) -> bool:
+    """ "Neck: DS 1": a Deauville score of a region is of its nodes."""
+    return all(read.clause.tokens[v.last].concept.name.startswith("deauville") for v in read.verdicts)
 
 
 def _compares(read: ReadClause, verdict: Verdict) -> bool:

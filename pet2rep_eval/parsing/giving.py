@@ -107,6 +107,8 @@ def _meant(
     ):
         return None  # "Uterus: absent": removed
     state = verdict.state
+    if site and site.normally and _is_gone(read, verdict, key):
+        return ABSENT
     if verdict.activity:
         carried = reader.topic_lesion and rule == "carried"
         lesion = read.lesion or mention.lesion or mention.node or carried
@@ -193,6 +195,23 @@ def _scored(verdict: Verdict, read: ReadClause) -> bool:
     return read.clause.tokens[verdict.first].kind == "VERDICT" or (
         not verdict.activity and not read.kinds.isdisjoint(("BELOW", "EQUAL", "ABOVE"))
     )
+
+
+def _is_gone(read: ReadClause, verdict: Verdict, key: str) -> bool:
+    """ "Absence of uptake in the right temporal lobe": where uptake is always seen, it is missing."""
+    tokens = read.clause.tokens
+    head = tokens[verdict.first]
+    return (
+        key in _ALWAYS_SEEN
+        and verdict.no_uptake
+        and head.kind == "NEG"
+        and head.concept.noun
+        and tokens[verdict.first + 1].kind == "CUE"
+        and read.kinds.isdisjoint(("LESION", "NODE", "PHYS"))
+    )
+
+
+_ALWAYS_SEEN = frozenset({"brain", "kidneys"})
 
 
 def _overruled(reader: Reader, draft: Draft, verdict: Verdict, read: ReadClause, rule: str) -> bool:

@@ -92,7 +92,7 @@ def _list_end(clause: Clause) -> int:
         )
         return with_more if names and finds else 0
     if kinds[0] != "JOIN":
-        return 0
+        return _more_behind(clause, kinds)
     if kinds.count("JOIN") < 2:
         return 0
     at = kinds.index("JOIN", 1)
@@ -100,6 +100,16 @@ def _list_end(clause: Clause) -> int:
     named = all(k in ELEMENTS for k in kinds[1:at]) and not {"SITE", "REGION"}.isdisjoint(kinds[1:at])
     says = behind[:1] != ["SITE"] and not {"UP", "HOT", "DOWN", "HYPO", "PHYS", "VOID"}.isdisjoint(behind)
     return at if named and says else 0
+
+
+def _more_behind(clause: Clause, kinds: list[str]) -> int:
+    """ "…, kidneys and adrenals as well as excretion via the bladder"."""
+    joints = [i for i, k in enumerate(kinds) if k == "JOIN"]
+    if len(joints) < 2 or clause.tokens[joints[-1]].text != "as well as":
+        return 0
+    at = joints[-1]
+    named = all(k in ELEMENTS or k == "JOIN" for k in kinds[:at])
+    return at if named and kinds[at + 1 : at + 2] in (["URINE"], ["PHYS"], ["UP"], ["HOT"]) else 0
 
 
 def _holds_lesions(clause: Clause) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from pet2rep_eval.lexicon import load_lexicon
 from pet2rep_eval.parsing.normalise import Normalised
 
 if TYPE_CHECKING:
@@ -34,6 +35,12 @@ COMPOUND = frozenset("poor rich positive negative low high deficient active".spl
 LIMITED = frozenset({"normal", "rest"})
 """Words that before a limit, or before a study at rest, mean something else."""
 
+FIELDS = {"soft tissue": "soft tissues"}
+"""Words for a lesion that as the name of a field name a place."""
+
+REFERENCES = {"physiologic liver": "liver", "physiological liver": "liver"}
+"""Words for what is compared with that without a value speak of the organ."""
+
 SHORT_KINDS = frozenset({"UP", "DOWN", "NEG", "SIDE", "PRIOR", "DEG", "PRESENT"})
 
 
@@ -42,12 +49,34 @@ def settle(tokens: list[Token], doubtful: list[int], normalised: Normalised) -> 
 
     *doubtful* are the indices of the tokens to look at.
     """
+    for i in doubtful:
+        if tokens[i].text in FIELDS and _is_field(tokens, i, normalised):
+            _becomes(tokens[i], FIELDS[tokens[i].text])
+        elif tokens[i].text in REFERENCES and _is_spoken_of(tokens, i):
+            _becomes(tokens[i], REFERENCES[tokens[i].text])
     dropped = {i for i in doubtful if not _stands(tokens, i, normalised)}
     for i in doubtful:
         seen = tokens[i].kind in ("DISEASE", "BENIGN") and bool(tokens[i].concept.organs)
         if seen and (_is_seen(tokens, i) or _is_denied(tokens, i) or _names_field(tokens, i, normalised)):
             tokens[i].kind, tokens[i].sign = "SITE", f"{tokens[i].text} seen"
     return [t for i, t in enumerate(tokens) if i not in dropped] if dropped else tokens
+
+
+def _is_field(tokens: list[Token], i: int, normalised: Normalised) -> bool:
+    """ "Soft tissue: deltoid, intense", but not "Skin/soft tissue: scar"."""
+    return normalised.text.startswith(":", tokens[i].end) and not (i and tokens[i - 1].kind == "JOIN")
+
+
+def _is_spoken_of(tokens: list[Token], i: int) -> bool:
+    """ "Physiologic liver and bowel activity": no value that others are compared with."""
+    before, behind = tokens[i - 1].kind if i else "", [t.kind for t in tokens[i + 1 : i + 5]]
+    return before not in ("ABOVE", "BELOW", "EQUAL", "AGAINST") and "CUE" in behind and "SUV" not in behind
+
+
+def _becomes(token: Token, phrase: str) -> None:
+    """The token means what another phrase means."""
+    token.concept = load_lexicon().phrases[phrase]
+    token.kind, token.sign = token.concept.kind, f"{phrase} field"
 
 
 def _is_seen(tokens: list[Token], i: int) -> bool:

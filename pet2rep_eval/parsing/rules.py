@@ -189,6 +189,12 @@ def _uncertain(reader: Reader, read: ReadClause) -> bool:
     return True
 
 
+def _only_planes(read: ReadClause) -> bool:
+    """宫颈肿块，宫旁脂肪间隙模糊，摄取增高: the sentence is still about the mass."""
+    named = [t for t in read.clause.tokens if t.kind == "SITE"]
+    return bool(named) and named[-1].concept.name == "muscles_soft_tissue.planes"
+
+
 def _described(reader: Reader, read: ReadClause) -> bool:
     """A clause about structure: its places become the topic."""
     if read.named:
@@ -200,6 +206,8 @@ def _described(reader: Reader, read: ReadClause) -> bool:
         if generic and read.kinds.isdisjoint(("LESION", "FINDING", "NODE")) and not read.clause.first:
             return True
         kinds = read.kinds
+        if not read.clause.first and reader.topic_lesion and is_open(reader.topic) and _only_planes(read):
+            return True
         if not read.clause.first and is_open(reader.topic):
             if "SYM" in kinds and not kinds & {"LESION", "FINDING", "NODE"}:
                 mentions = [*reader.topic, *mentions]  # 精囊腺对称: the sentence goes on about both

@@ -29,7 +29,7 @@ _LEVELS = frozenset({"low", "high"})
 
 _NAMES = frozenset({"SITE", "REGION", "SIDE", "PART", "NODE", "HILUM"})
 
-COMPOUND = frozenset("poor rich positive negative low high deficient active".split())
+COMPOUND = frozenset("poor enriched rich positive negative low high deficient active".split())
 """Words that behind a hyphen speak of the word before it: "lipid-poor", "HPV-positive"."""
 
 LIMITED = frozenset({"normal", "rest"})

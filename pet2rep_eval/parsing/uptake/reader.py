@@ -38,6 +38,8 @@ def read(
     return reader.run()
 
 
+_CAUSES = frozenset("LESION FINDING BENIGN DISEASE UNCERTAIN".split())
+
 COMPARING = frozenset({"BELOW", "ABOVE", "EQUAL", "AGAINST"})
 """Kinds of the words that compare: what they mean may depend on what the text speaks of."""
 
@@ -57,7 +59,10 @@ class Reader(Nouns):
             if i in self.skip or (token.kind == "EVEN" and i in self.out.compared):
                 continue
             if self.cause and token.kind not in ("PHYS", "BUT", "JOIN", "URINE"):
-                if token.kind == "COMMA" or (token.kind in ("NEG", "VERB") and not token.chinese):
+                if self._is_new_subject(i):
+                    self._close_stretch(i)
+                    self.cause = False
+                elif token.kind == "COMMA" or (token.kind in ("NEG", "VERB") and not token.chinese):
                     self.cause = False
                 else:
                     continue
@@ -90,6 +95,18 @@ class Reader(Nouns):
             self.out.verdicts = [v for v in self.out.verdicts if not v.bare]
         self.out.contrast = self.contrast
         return self.out
+
+    def _is_new_subject(self, i: int) -> bool:
+        """考虑囊肿余肝代谢均匀: dictated without a comma, the cause ends where another place has its verdict."""
+        token, before = self.tokens[i], self.tokens[i - 1]
+        if not token.chinese or token.kind not in ("SITE", "SIDE", "REST") or before.kind not in _CAUSES:
+            return False
+        at = i
+        while self._kind_at(at) in ("SITE", "SIDE", "REST", "PART"):
+            at += 1
+        return any(self._kind_at(j) == "CUE" for j in range(at, at + 3)) and "CAUSE" in [
+            t.kind for t in self.tokens[max(0, i - 4) : i]
+        ]
 
     def _of_rim(self, index: int) -> bool:
         """ "A photopenic lesion without rim activity": the second word adds nothing to the first."""

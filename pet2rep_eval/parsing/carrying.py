@@ -220,10 +220,9 @@ def carry(reader: Reader, read: ReadClause) -> bool:
             by_value(reader, read, True)
         return True
     if reader.form and reader.region and _is_scored(read):
-        nodes = tuple(n for r in reader.region for n in REGION_NODES.get(r, ()))
-        stations = reader.region_nodes or nodes
-        if stations:
-            places = [Mention((n,), (), None, -1, -1, 0, 0, (n,), node=True) for n in stations]
+        stations = reader.region_nodes or tuple(n for r in reader.region for n in REGION_NODES.get(r, ()))
+        places = [Mention((s,), (), None, -1, -1, 0, 0, (s,), node=True) for s in stations]
+        if places:
             give(reader, places, verdicts[-1], read, "nodes of the heading")
             return True
     if reader.region or not reader.blocked:

@@ -7,6 +7,7 @@ from pet2rep_eval.parsing.attribution import REGION_NODES, Reader
 from pet2rep_eval.parsing.grammar import ELEMENTS, chunks
 from pet2rep_eval.parsing.grouping import finish_groups
 from pet2rep_eval.parsing.mentions import Group, Mention, is_station, read_group
+from pet2rep_eval.parsing.specifying import is_liver_segment
 from pet2rep_eval.parsing.units import Clause
 
 _SPREAD = frozenset({"skin", "muscles_soft_tissue.brown_fat"})
@@ -39,6 +40,7 @@ def enter_heading(reader: Reader, clause: Clause) -> None:
     reader.heading_lesion = "LESION" in kinds or any(
         t.concept.name == "liver.parts" or t.concept.finding for t in tokens
     )
+    reader.heading_lesion = reader.heading_lesion or is_liver_segment(tokens)
     reader.nodes_named = "NODE" in kinds and "SITE" not in kinds and "REGION" not in kinds
     reader.parted = kinds == ["COLON"] and clause.inline and bool(reader.topic) and _parts(reader, clause)
     if reader.parted:

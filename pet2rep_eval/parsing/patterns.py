@@ -134,7 +134,9 @@ def special_of(normalised: Normalised) -> list[tuple[int, int, str]]:
     for begin in (start for start, _, scale in cells if scale == "row"):
         found = [f for f in found if not f[0] < begin < f[1]]  # "SUV" above, and the number of the row
     taken = {at for at, _, _ in rows}
-    return sorted([*rows, *(f for f in found if f[0] not in taken)])
+    skipped = [(start, end) for start, end, kind in rows if kind == "SKIP"]
+    found = [f for f in found if f[0] not in taken and not any(start <= f[0] < end for start, end in skipped)]
+    return sorted([*rows, *found])
 
 
 def _without_row_numbers(
@@ -160,7 +162,7 @@ def _without_row_numbers(
 
 _LESION_ROW = re.compile(r"l([1-9])[.)]?\s(?!vertebr|spine|endplate|body)(?=[a-z])")
 
-_SCALES = {"suv": "SUV", "deauville": "DEAUVILLE", "cell": "COMMA"}
+_SCALES = {"suv": "SUV", "deauville": "DEAUVILLE", "cell": "COMMA", "earlier": "SKIP"}
 
 _NO_NAME = re.compile(r"from|[由从自]")
 

@@ -12,6 +12,7 @@ from pet2rep_eval.parsing.locating import mark_places
 from pet2rep_eval.parsing.measuring import measured
 from pet2rep_eval.parsing.mentions import Group, Mention, is_station
 from pet2rep_eval.parsing.remembered import known
+from pet2rep_eval.parsing.specifying import is_liver_segment
 from pet2rep_eval.parsing.subjects import is_open
 from pet2rep_eval.parsing.tokens import Token
 from pet2rep_eval.parsing.units import Clause
@@ -256,7 +257,9 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
         suv,
         sizes,
         rest="REST" in there,
-        lesion=reader.heading_lesion or _is_lesion(tokens, there),
+        lesion=reader.heading_lesion
+        or _is_lesion(tokens, there)
+        or ("SUV" in there and is_liver_segment(tokens, reader.field)),
         node="NODE" in there,
         finding="FINDING" in there,
         reference="REF" in there and not (named and "LESION" in there),

@@ -19,7 +19,8 @@ LOCATING = frozenset({"lower", "low", "high", "higher"})
 """Directions that before a name say where: "lower cervical"."""
 
 _AT_REST = re.compile(
-    r" ?(?:[/-] ?stress|and stress|(?:myocardial )?(?:tracer|perfusion|uptake|imag|stud|scan|flow|mbf|phase|ef\b|lvef|1?3?n?-?ammonia|82?-?rb|rubidium))"
+    r" ?(?:[/-] ?stress|and stress|(?:myocardial )?(?:tracer|perfusion|uptake|imag|stud|scan|flow|mbf|phase"
+    r"|ef\b|lvef|1?3?n?-?ammonia|82?-?rb|rubidium))"
 )
 _LIMIT = re.compile(
     r":? ?(?:range|values?|limits?|is)? ?[:=]? ?[<>≥≤] ?\d|:? ?(?:range|values?|limits?) ?[:=]? ?\d"

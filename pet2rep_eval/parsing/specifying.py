@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pet2rep_eval.parsing.giving import give
 from pet2rep_eval.parsing.mentions import Mention, to_nodes
+from pet2rep_eval.parsing.tokens import Token
 from pet2rep_eval.parsing.uptake import Verdict
 from pet2rep_eval.records import UptakeState
 
@@ -33,6 +36,15 @@ def is_part(mention: Mention, whole: Mention) -> bool:
     if not whole.organs:
         return bool(mention.organs) or whole.regions == ("whole_body",)
     return all(mention.organs == _HOLDS.get(organ) for organ in whole.organs)
+
+
+_LIVER_SEGMENT = re.compile(r"肝?s[1-8]|(?:liver|hepatic) segment")
+
+
+def is_liver_segment(tokens: Sequence[Token], field: frozenset[str] = frozenset()) -> bool:
+    """ "Liver S6, SUVmax 8.3": a value of one segment of the liver is that of a lesion. *field*: of the heading."""
+    liver = field == {"liver"} or any(t.kind == "SITE" and "liver" in t.concept.organs for t in tokens)
+    return liver and any(t.kind in ("PART", "SITE") and _LIVER_SEGMENT.fullmatch(t.text) for t in tokens)
 
 
 def _is_said_of_whole(draft: Draft, mentions: list[Mention]) -> bool:

@@ -51,11 +51,16 @@ _IN_PARENTHESES = re.compile(r"(?<=\()\d{1,2}\.\d{1,2}(?=\))")
 _BEHIND_NAME = re.compile(r"(?<= )\d{1,2}\.\d{1,2}(?=[,;.]|$|\s)")
 _VALUE = re.compile(r" (\d{1,2}(?:\.\d{1,2})?)(?=[,.;]|$| and )")
 _SCORE = re.compile(r"d[1-5](?![a-z0-9/])(?=\s*(?:$|[).,;!?。\n]|[a-z ]{3,30}:))")
+_CHANGED_SCORE = re.compile(
+    r"\b(?:ds|deauville(?: score)?|d) ?:? ?[1-5] ?(?:-{1,2}>|→|⇒|=>) ?"
+    r"(?:(?=(?:ds|deauville(?: score)?|d) ?[1-5]\b)|(?=(?P<now>[1-5])\b))"
+)
+"""The score of an earlier study before that of the present one: "DS 5 -> DS 1"."""
 _OF_VALUE = re.compile(r"suv[^;\n]{0,30}(?:\(|[,.-] )$")
 _OF_FIGURE = re.compile(r"\d - $")
 _OF_SITE = re.compile(r"(?<!spine)(?<!vertebra)(?<!vertebrae)(?<!bone)(?<!bones): $")
 _LYMPHOMA = re.compile(r"deauville|lymphoma|hodgkin")
-_GRADED = re.compile(r"suv|deauville|lymphoma|hodgkin|\bcurrent\b|\bnow\b|\btoday\b")
+_GRADED = re.compile(r"suv|deauville|\bds\b|lymphoma|hodgkin|\bcurrent\b|\bnow\b|\btoday\b")
 _ARROW = re.compile(r"\d ?(?:->|→|⇒|=>)(?= ?\d)")
 _STROKE = re.compile(r"(?<= )/(?= )")
 _NUMBER_OF_ROW = re.compile(r"\s*\d{1,2}[.)]?\s+")
@@ -72,12 +77,19 @@ _LONGEST = 160
 
 
 def figures(normalised: Normalised) -> Iterator[tuple[int, int, str]]:
-    """Figures of such rows: start, end, and ``suv`` or ``deauville``; a row that begins with its number as ``row``, what
-    parts its cells as ``cell``."""
+    """What stands in such rows: start, end, and what it is.
+
+    ``suv`` and ``deauville`` are figures, ``row`` is where a row begins with its number, ``cell`` what parts two cells,
+    ``earlier`` a score of an earlier study.
+    """
     text = normalised.text
     if len(text.encode("utf-8", "replace")) > 2 * len(text) or not _GRADED.search(text):
         return  # Chinese, where no such table was ever seen
     yield from ((start, end, "deauville") for start, end in _scores(text))
+    for match in _CHANGED_SCORE.finditer(text):
+        yield match.start(), match.end(), "earlier"
+        if match["now"]:
+            yield match.end(), match.end() + 1, "deauville"
     for match in _PLACED.finditer(text):
         yield match.start("first"), match.end("first"), "suv"
         yield from (

@@ -253,6 +253,8 @@ def tokenise(normalised: Normalised) -> list[Token]:
             elif kind == "OPEN":
                 depth = min(depth + 1, 3)
                 paren = True
+            elif kind == "SKIP":
+                position = until
             elif kind == "CLOSE" and not depth and _numbers(text, at):
                 append(Token("STOP", bare["STOP"], at, until, ".", False, False, "."))
             elif kind == "CLOSE":

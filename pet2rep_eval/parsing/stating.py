@@ -41,7 +41,8 @@ def stated(reader: Reader, read: ReadClause) -> bool:
     if not read.named or not read.verdicts:
         return False
     if joins_subject(reader, read):
-        read.named = [*(replace(m, first=0, last=0) for m in reader.topic), *read.named]
+        at = 1 if read.clause.tokens[0].kind == "NEG" else 0
+        read.named = [*(replace(m, first=at, last=at) for m in reader.topic), *read.named]
     if reader.form and _marrow_of_field(reader, read):
         read.named = list(reader.topic)
     verdicts = current(read.verdicts, read)

@@ -47,7 +47,9 @@ class Directions(Targets):
             self.open is not None
             and i - self.open.last <= 2 + (self.tokens[i - 1].text == "of")
             and not any(
-                t.kind in ("COMMA", "STRUCT", "JOIN", "BUT") for t in self.tokens[self.open.last + 1 : i]
+                t.kind in ("COMMA", "STRUCT", "JOIN", "BUT")
+                or (t.kind == "SITE" and t.chinese and self.open.used and self.tokens[i - 1] is t)
+                for t in self.tokens[self.open.last + 1 : i]
             )
         ):
             self.open.last = i

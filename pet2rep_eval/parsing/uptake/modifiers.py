@@ -70,7 +70,7 @@ class Modifiers(Comparisons):
             between[:1] == ["VERB"]
             and {"DIFFUSE", "UNEVEN", "FOCAL"} & set(between) != set()
             and all(k in ("VERB", "DIFFUSE", "UNEVEN", "FOCAL", "JOIN") for k in between)
-            and self._next_kind(i) in ("", "IN", "COMMA")
+            and self._next_kind(i) in ("", "IN", "COMMA", "PLACE")
         )
 
     def on_deg(self, i: int, token: Token) -> None:

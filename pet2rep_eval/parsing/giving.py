@@ -253,6 +253,8 @@ def _taken_in(reader: Reader, draft: Draft, verdict: Verdict, state: UptakeState
     """What was said of the place is part of what is said now: the later word says more."""
     if draft.sentence != reader.sentence:
         return False
+    if draft.equal and read.clause.tokens[0].kind == "BUT" and not read.clause.chinese:
+        return False  # "isometabolic to the liver on FDG but avid on choline"
     if draft.state is DECREASED and state is NORMAL:
         return False  # "a cold nodule, with normal uptake in the rest of the gland"
     traces = draft.state is NORMAL and state is ABSENT and not read.clause.chinese
@@ -281,6 +283,7 @@ def _write(
     draft.bare, draft.shape = verdict.bare, verdict.shape
     draft.spread = verdict.spread or (state is INCREASED and verdict.state is DECREASED)
     draft.no_uptake, draft.activity = verdict.no_uptake, verdict.activity
+    draft.equal = tokens[verdict.first].kind == "EQUAL" or tokens[verdict.last].kind == "EQUAL"
     draft.residual = state is INCREASED and (verdict.residual or verdict.state is DECREASED)
     draft.suv += read.suv
     if draft.residual and faded(draft, read):

@@ -144,9 +144,20 @@ def _in_english(
         more = _effusion(reader, tokens)
     if more:
         groups, there = [*groups, *more], there | {"SITE"}
+    if "URINE" in there:
+        _leave_vessels(groups)
     if "CAUSE" in there and groups:
         _leave_reasons(groups, tokens)
     return groups, there
+
+
+def _leave_vessels(groups: Sequence[Group]) -> None:
+    """ "Activity projecting over the iliac vessels corresponds to urine in the distal ureter"."""
+    found = [m for g in groups for m in g.mentions]
+    if any(m.organs == ("ureters_collecting_system",) for m in found):
+        for mention in found:
+            if mention.organs == ("great_vessels",):
+                mention.place = mention.aside = True
 
 
 def _without_asides(

@@ -166,7 +166,10 @@ def _extended(reader: Reader, read: ReadClause) -> bool:
     tokens = read.clause.tokens
     if read.clause.first or not read.named or read.verdicts or read.suv or read.clause.chinese:
         return False
-    if not tokens[0].concept.into and [t.kind for t in tokens[:2]] != ["JOIN", "IN"]:
+    through = tokens[0].kind == "INVOLVE" and any(
+        t.concept.into for t in tokens
+    )  # "extending through … into"
+    if not (tokens[0].concept.into or through) and [t.kind for t in tokens[:2]] != ["JOIN", "IN"]:
         return False
     hot = [d for d in reader.last if d.state is INCREASED and d.sentence == reader.sentence]
     fissure = any(d.key == "pleura" for d in hot) and all(m.organs == ("lungs",) for m in read.named)

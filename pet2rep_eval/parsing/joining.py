@@ -27,8 +27,8 @@ def _bare(clause: Clause) -> bool:
     if clause.trailing or tokens[0].kind == "VERB":
         return False
     for t in tokens:
-        if t.paren and t.kind in _VALUES:
-            continue
+        if (t.paren and t.kind in _VALUES) or (t.kind == "PRIOR" and t is tokens[0] and not t.chinese):
+            continue  # "Previously described left cervical, …"
         if (
             t.kind not in _LISTABLE
             and not (t.concept.copula or t.concept.name == SEEN)

@@ -138,6 +138,9 @@ class _GroupReader:
                 self._part(i)
             elif kind == "PLACE":
                 inside = token.concept.weak and any(t.kind == "LESION" for t in self.tokens[i + 1 : i + 4])
+                inside = inside or (
+                    token.concept.weak and self.first and i == 0
+                )  # "Neighbouring liver shows …"
                 inside = inside or self._at_level(i, i, self._following(i))
                 self.place_before |= token.concept.before and not inside
                 self.around |= token.concept.before and token.concept.around

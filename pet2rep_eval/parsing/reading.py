@@ -29,7 +29,11 @@ def _is_lesion(tokens: Sequence[Token], kinds: frozenset[str]) -> bool:
     return (
         not _LESIONS.isdisjoint(kinds)
         or ("FOCAL" in kinds and any(t.kind == "FOCAL" and not t.concept.weak for t in tokens))
-        or any(t.kind == "SITE" and t.concept.kind in ("DISEASE", "BENIGN") for t in tokens)
+        or any(
+            t.kind == "SITE"
+            and (t.concept.kind in ("DISEASE", "BENIGN") or t.concept.name == "brain.lesions")
+            for t in tokens
+        )
     )
 
 

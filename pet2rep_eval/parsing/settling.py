@@ -18,6 +18,7 @@ _PREDICATES = frozenset(
 LOCATING = frozenset({"lower", "low", "high", "higher"})
 """Directions that before a name say where: "lower cervical"."""
 
+_ENDS = re.compile(r"\s*(?:[.,;)\n(]|$)")
 _AT_REST = re.compile(
     r" ?(?:[/-] ?stress|and stress|(?:myocardial )?(?:tracer|perfusion|uptake|imag|stud|scan|flow|mbf|phase"
     r"|ef\b|lvef|1?3?n?-?ammonia|82?-?rb|rubidium))"
@@ -33,8 +34,8 @@ _NAMES = frozenset({"SITE", "REGION", "SIDE", "PART", "NODE", "HILUM"})
 COMPOUND = frozenset("poor enriched rich positive negative low high deficient active".split())
 """Words that behind a hyphen speak of the word before it: "lipid-poor", "HPV-positive"."""
 
-LIMITED = frozenset({"normal", "rest"})
-"""Words that before a limit, or before a study at rest, mean something else."""
+LIMITED = frozenset({"normal", "rest", "cmr"})
+"""Words that before a limit, before a study at rest, or before a verb mean something else."""
 
 FIELDS = {"soft tissue": "soft tissues"}
 """Words for a lesion that as the name of a field name a place."""
@@ -139,6 +140,8 @@ def _stands(tokens: list[Token], i: int, normalised: Normalised) -> bool:
     token, text = tokens[i], normalised.text
     if token.kind == "IGNORE":
         return False
+    if token.text == "cmr":
+        return _ENDS.match(text, token.end) is not None  # "CMR showed …": the other modality
     if token.text == "rest":
         return _AT_REST.match(text, token.end) is None  # "rest perfusion": not the remainder
     if token.text in LIMITED:

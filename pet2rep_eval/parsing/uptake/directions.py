@@ -232,7 +232,7 @@ class Directions(Targets):
         verdict = self._emit(
             state, first, i, negated, degree=degree, physiological=physiological, adjective=not noun
         )
-        verdict.spread = token.concept.weak
+        verdict.spread = token.concept.weak and state is not ABSENT
         self.open = Open(first, i, None, None, negated, False, physiological, False, used=True)
         self.nouns = {"cue"}
         self.shared = None
@@ -256,6 +256,9 @@ class Directions(Targets):
             if named and last.state is INCREASED and not last.negated and last.last > last.first - 1:
                 last.state, last.degree = NORMAL, None  # "intense uptake in the spleen and kidneys is normal"
                 return
+        if last is not None and token.text == "normally" and last.last == i - 1 and not last.negated:
+            last.state, last.degree, last.last = NORMAL, None, i  # "concentrates the tracer normally"
+            return
         if token.concept.tracer:
             self.out.cue = True  # "background activity"
         self._towards(i, token)

@@ -298,7 +298,11 @@ class Modifiers(Comparisons):
     def on_cause(self, i: int, token: Token) -> None:
         # 疑似低代谢区: it leads to what is found, and names no cause
         leads = self._next_kind(i) in ("HOT", "HYPO", "VOID") and not self.out.verdicts and self.open is None
-        self.cause = not (leads and token.chinese)
+        cold = self._next_kind(i) in ("DOWN", "COLD") and self._kind_at(i + 2) == "CUE"
+        cold = cold and not (
+            token.chinese or self.out.verdicts or self.open
+        )  # "poorly seen owing to reduced uptake"
+        self.cause = not (cold or (leads and token.chinese))
         if self._next_kind(i) == "CUE" and token.text.endswith("related"):
             self.cause, self.abnormal = False, i  # "metformin related uptake"
 

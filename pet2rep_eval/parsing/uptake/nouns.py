@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pet2rep_eval.parsing.grammar import ELEMENTS
 from pet2rep_eval.parsing.tokens import SEEN, Token
 from pet2rep_eval.parsing.uptake.modifiers import Modifiers
 from pet2rep_eval.parsing.uptake.records import NORMAL
@@ -98,6 +99,18 @@ class Nouns(Modifiers):
             return
         self._close_stretch(i)
 
+    def _of_known(self, i: int) -> bool:
+        """ "Previously described nodes have no uptake": what was seen then is the subject now."""
+        at = next((j for j in range(i - 1, -1, -1) if self.tokens[j].kind == "PRIOR"), -1)
+        behind = self.tokens[at + 1 : i]
+        return (
+            at >= 0
+            and bool(behind)
+            and behind[0].start - self.tokens[at].end <= 1
+            and behind[0].kind in ("SITE", "SIDE", "NODE", "LESION")
+            and all(t.kind in ELEMENTS or t.kind in ("JOIN", "COMMA", "OF", "IN") for t in behind)
+        )
+
     def on_verb(self, i: int, token: Token) -> None:
         if token.chinese:
             if self.neg is not None and self.neg < i - 1 and self.neg_used:
@@ -105,6 +118,8 @@ class Nouns(Modifiers):
             return
         if i and self.tokens[i - 1].kind == "JOIN" and self.neg is not None:
             self._close_stretch(i)  # "is no longer enlarged and shows …"
+        if self.prior and not self.out.verdicts and not token.concept.past and self._of_known(i):
+            self.prior = False
         self.degree = self.abnormal = self.focal = None
         last = self.out.verdicts[-1] if self.out.verdicts else None
         self._leave_prior()

@@ -232,7 +232,7 @@ class Directions(Targets):
         verdict = self._emit(
             state, first, i, negated, degree=degree, physiological=physiological, adjective=not noun
         )
-        verdict.spread = token.concept.weak and state is not ABSENT
+        verdict.spread = token.concept.weak and (state is not ABSENT or token.chinese)
         self.open = Open(first, i, None, None, negated, False, physiological, False, used=True)
         self.nouns = {"cue"}
         self.shared = None

@@ -183,6 +183,8 @@ class Reader:
             self.topic = topic  # 肝、脾除左叶囊肿外均未见异常
         if any(t.concept.name == _BROWN_FAT for t in clause.tokens):
             self._called_brown_fat(read)
+        if self.asked and not clause.first and not read.named and self.announced and "LESION" in read.kinds:
+            self.announced = []  # "a photopenic centre: abscess."
         self.sentence_start = False
         self.asked, self.questioned = clause.colon, clause.asks
         self.groups = read.groups or self.groups

@@ -365,6 +365,13 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
             (
                 token.kind == "BUT"
                 and not (
+                    token.text == "but"
+                    and current[-1].kind in ("UP", "DEG")
+                    and not any(t.kind == "CUE" for t in current)
+                    and index + 1 < len(tokens)
+                    and tokens[index + 1].kind == "PHYS"
+                )  # "prominent but physiological uptake"
+                and not (
                     token.text == "which" and current[-1].kind in ("IN", "OF")
                 )  # "the activity in which"
                 and (token.text in _CLAUSE_WORDS or (token.chinese and token.concept.exception))

@@ -35,6 +35,8 @@ class Draft:
     shape: bool = False
     no_uptake: bool = False
     activity: bool = False
+    even: bool = False
+    """Its uptake was called even."""
     equal: bool = False
     """Called equal to what it was compared with."""
     sentence: int = 0

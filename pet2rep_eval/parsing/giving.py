@@ -107,6 +107,8 @@ def _meant(
     ):
         return None  # "Uterus: absent": removed
     state = verdict.state
+    if site and site.station and state is DECREASED and not read.reading.compared and not read.clause.chinese:
+        return INCREASED  # "the avidity of the hilar nodes is reduced": less than it was
     if site and site.normally and _is_gone(read, verdict, key):
         return ABSENT
     if verdict.activity:
@@ -253,6 +255,9 @@ def _taken_in(reader: Reader, draft: Draft, verdict: Verdict, state: UptakeState
     """What was said of the place is part of what is said now: the later word says more."""
     if draft.sentence != reader.sentence:
         return False
+    if draft.even and state in (DECREASED, ABSENT) and read.clause.chinese:
+        if "LESION" in read.kinds or reader.topic_lesion:
+            return False  # 皮质分布均匀，中极囊肿呈放射性缺损
     if draft.equal and read.clause.tokens[0].kind == "BUT" and not read.clause.chinese:
         return False  # "isometabolic to the liver on FDG but avid on choline"
     if draft.state is DECREASED and state is NORMAL:
@@ -283,6 +288,7 @@ def _write(
     draft.bare, draft.shape = verdict.bare, verdict.shape
     draft.spread = verdict.spread or (state is INCREASED and verdict.state is DECREASED)
     draft.no_uptake, draft.activity = verdict.no_uptake, verdict.activity
+    draft.even = verdict.even
     draft.equal = tokens[verdict.first].kind == "EQUAL" or tokens[verdict.last].kind == "EQUAL"
     draft.residual = state is INCREASED and (verdict.residual or verdict.state is DECREASED)
     draft.suv += read.suv

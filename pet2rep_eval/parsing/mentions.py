@@ -199,7 +199,12 @@ class _GroupReader:
             near = (
                 range(i - 2, i + 3) if "axillary_lymph_nodes" in concept.unless else range(len(self.tokens))
             )
-            if len(near) < len(self.tokens) and i + 1 < len(self.tokens):
+            if len(near) < len(self.tokens) and [t.kind for t in self.tokens[max(0, i - 2) : i]] == [
+                "NODE",
+                "COMMA",
+            ]:
+                near = range(i - 3, i)  # "axillary nodes, level I to III"
+            elif len(near) < len(self.tokens) and i + 1 < len(self.tokens):
                 parted = self.tokens[i + 1].kind in ("COMMA", "JOIN")
                 near = range(i - 2, i) if parted else near  # "level II, mediastinal"
             others = {o for j in near if 0 <= j < len(self.tokens) and j != i for o in self._organs_at(j)}

@@ -130,7 +130,7 @@ def _likewise(reader: Reader, read: ReadClause) -> bool:
         return False
     kinds = [t.kind for t in read.clause.tokens]
     so = kinds == ["LIKEWISE"] and not read.clause.chinese and is_open(reader.topic)
-    said = [d for d in reader.drafts[-6:] if d.sentence == reader.sentence] if so else reader.last
+    said = [d for d in reader.drafts[-6:] if d.sentence >= reader.sentence - 1] if so else reader.last
     last = next((d for d in reversed(said) if d.state is not None), None)
     if last is None or last.state is None:
         return False

@@ -276,8 +276,16 @@ class Directions(Targets):
         after = next((t.kind for t in self.tokens[i + 1 :] if t.kind != "IN"), "")
         return after == "SIZE" or (after in ("", "SUV") and self.tokens[i + 1].text == "from")
 
+    def _of_disease(self, i: int, token: Token) -> bool:
+        """ "Marked reduction in hepatic disease": of how much there is of it."""
+        if token.chinese or self.open is not None or self._next_kind(i) != "IN" or "CUE" in self.nouns:
+            return False
+        behind = [t.kind for t in self.tokens[i + 2 : i + 6]]
+        names = next((j for j, k in enumerate(behind) if k not in ("SIDE", "SITE", "PART")), len(behind))
+        return names < len(behind) and behind[names] == "LESION" and "CUE" not in behind
+
     def _towards(self, i: int, token: Token) -> None:
-        if self._of_size(i, token):
+        if self._of_size(i, token) or self._of_disease(i, token):
             self.change = self.out.change = True
             return
         if (

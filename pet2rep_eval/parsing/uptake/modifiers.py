@@ -316,6 +316,8 @@ class Modifiers(Comparisons):
         )
 
     def on_urine(self, i: int, token: Token) -> None:
+        if i and self.tokens[i - 1].kind == "ABOVE":
+            return  # "uptake exceeding urine"
         alone = i == self.size - 1 == 1 and self.tokens[0].concept.copula and self.earlier_cue
         if self.cause or alone or (i and self.out.verdicts and self.tokens[i - 1].concept.copula):
             self.out.called_physiological = True  # "… is excreted tracer"

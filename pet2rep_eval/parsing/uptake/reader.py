@@ -62,6 +62,9 @@ class Reader(Nouns):
                 if self._is_new_subject(i):
                     self._close_stretch(i)
                     self.cause = False
+                elif token.text == "normal" and self.tokens[i - 1].kind == "CAUSE":
+                    self.out.called_physiological = True  # "compatible with normal thymus"
+                    continue
                 elif token.kind == "COMMA" or (token.kind in ("NEG", "VERB") and not token.chinese):
                     self.cause = False
                 else:
@@ -81,6 +84,7 @@ class Reader(Nouns):
             ]
             self.out.verdicts[:] = said
             self.out.uncertain = not said
+            self.out.called_physiological = False  # "difficult to evaluate due to urinary activity"
             if said:
                 self.out.compared.update(range(unclear, self.size))
         if self.no_new:

@@ -28,6 +28,8 @@ class Verdict:
     residual: bool = False
     """Less than before, but still there."""
     adjective: bool = False
+    even: bool = False
+    """Uptake was called even, or symmetric."""
     spread: bool = False
     """Only says how tracer is spread (不均匀, 弥漫分布), or how it changed: a later word can say more."""
     shape: bool = False

@@ -171,7 +171,8 @@ class Stretch:
                 shape and (not opened.degree or (self._is_diffuse(opened) and opened.degree == "mild"))
             ) or self._only_persists(opened)
         elif opened.spread or (opened.focal and opened.uneven) or self.tokens[last].text == "显影":
-            self._emit(NORMAL, first, last, False).spread = True
+            verdict = self._emit(NORMAL, first, last, False)
+            verdict.spread, verdict.even = True, opened.spread and not opened.uneven
         elif not self.tokens[last].concept.weak and not (first == last and self.tokens[last].concept.tracer):
             verdict = self._emit(INCREASED, first, last, False)
             verdict.activity = True

@@ -296,7 +296,18 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
                 section = "findings"  # "Comparison: none."
         elif token.kind == "DASH":
             fields = paragraph or (bool(out) and out[-1].section == section and _after_field(out))
-            if current and first and fields and not pending and names_only(current):
+            behind = _names_behind(current) if current and not pending and _after_field(out[-3:]) else 0
+            if behind and "|" in normalised.text[current[behind - 1].end : current[behind].start]:
+                names = current[behind:]
+                del current[behind:]
+                flush(True, at=names[0].start)
+                current, paragraph, first = (
+                    names,
+                    True,
+                    True,
+                )  # "Oesophagus - no uptake | Stomach - physiological"
+                flush(False, colon=True, at=token.start)
+            elif current and first and fields and not pending and names_only(current):
                 flush(False, colon=True, at=token.start)  # "LUNGS/PLEURA - 3.7 cm mass"
         elif token.kind == "COLON":
             if (

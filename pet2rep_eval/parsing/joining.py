@@ -21,14 +21,23 @@ _BEFORE_NAMES = frozenset(
 )
 
 
+def _leads_list(tokens: list[Token]) -> bool:
+    """ "Previously described left cervical, …", "Enlarged cervical, …"."""
+    head = tokens[0]
+    if head.chinese or head.kind not in ("PRIOR", "FINDING"):
+        return False
+    names = [t for t in tokens[1:] if t.kind == "SITE"]
+    return head.kind == "PRIOR" or (bool(names) and all(t.concept.organs == t.concept.nodes for t in names))
+
+
 def _bare(clause: Clause) -> bool:
     """It only names places ("hilar or axillary nodes are identified")."""
     tokens = clause.tokens
     if clause.trailing or tokens[0].kind == "VERB":
         return False
     for t in tokens:
-        if (t.paren and t.kind in _VALUES) or (t.kind == "PRIOR" and t is tokens[0] and not t.chinese):
-            continue  # "Previously described left cervical, …"
+        if (t.paren and t.kind in _VALUES) or (t is tokens[0] and _leads_list(tokens)):
+            continue
         if (
             t.kind not in _LISTABLE
             and not (t.concept.copula or t.concept.name == SEEN)

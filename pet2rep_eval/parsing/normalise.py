@@ -383,18 +383,33 @@ class _Builder:
             return ""  # an indented line
         return ":" if _FIRST_CELL.fullmatch(cell) else ","
 
+    def _is_field_below(self, start: int, end: int) -> bool:
+        """ "liver: no uptake", and below it "spleen: no uptake"."""
+        begin = self.text.rfind("\n", max(0, start - 120), start) + 1
+        above = begin > 0 or start <= 120
+        return above and bool(_FIELD.match(self.text, begin)) and bool(_SHORT_FIELD.match(self.text, end))
+
     def _space(self, match: re.Match[str], kind: str) -> None:
         start, end = match.span()
         value = match.group()
         lines = max(value.count("\n"), value.count("\r")) if kind == "space" else int(value == "\\n")
         following = self.text[end : end + 1]
         if lines and following.isascii() and following.islower():
-            # a line that goes on in lower case is no new sentence; a word may even be torn
-            self.breaks.add(self.size)
+            # a line that goes on in lower case is no new sentence, unless it is a field below another; a word may even
+            # be torn
+            if lines == 1 and self._is_field_below(start, end):
+                self.paragraphs.add(self.size)
+            else:
+                self.breaks.add(self.size)
             if _torn(self.out, self.text, end):
                 return
         elif lines > 1 or (
-            lines == 1 and ((following.isascii() and following.isupper()) or _COLUMNS.match(self.text, end))
+            lines == 1
+            and (
+                (following.isascii() and following.isupper())
+                or following == "|"
+                or _COLUMNS.match(self.text, end)
+            )
         ):
             self.paragraphs.add(self.size)
         elif lines == 1:
@@ -424,6 +439,7 @@ _COLUMNS = re.compile(r"[^\n\r\t]{1,40}\t")
 
 _FIELD = re.compile(r"[A-Za-z][^\n\r:.;,]{0,40}:")
 """A name and a colon at the begin of a line."""
+_SHORT_FIELD = re.compile(r"[a-z][^\n\r:.;]{0,30}: ")
 
 
 def language_of(text: str) -> str:

@@ -87,7 +87,12 @@ _SIDE_LAST = re.compile(r"(?:(?:\bto|\bthan|\bvs|\bwith|[<>=]) (?:the )?[lr]|s b
 """A side that ends its sentence: "compared to L.", "nodes bilat."."""
 
 
+_NUMBERED_NO = re.compile(r"\bno$")
+
+
 def _is_stop(text: str, start: int) -> bool:
+    if _NUMBERED_NO.search(text, max(0, start - 3), start):
+        return not text[start + 1 : start + 3].strip().isdigit()  # "no. 5", but "Uptake in the lungs? No."
     if text[start] != "." or not _ABBREVIATION.search(text, max(0, start - 14), start):
         return True
     return _SIDE_LAST.search(text, max(0, start - 14), start) is not None

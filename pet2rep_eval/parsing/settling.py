@@ -37,8 +37,8 @@ COMPOUND = frozenset("poor enriched rich positive negative low high deficient ac
 LIMITED = frozenset({"normal", "rest", "cmr"})
 """Words that before a limit, before a study at rest, or before a verb mean something else."""
 
-FIELDS = {"soft tissue": "soft tissues"}
-"""Words for a lesion that as the name of a field name a place."""
+FIELDS = {"soft tissue": "soft tissues", "=liver": "liver"}
+"""Words that as, or behind, the name of a field name a place."""
 
 REFERENCES = {"physiologic liver": "liver", "physiological liver": "liver"}
 """Words for what is compared with that without a value speak of the organ."""
@@ -54,6 +54,8 @@ def settle(tokens: list[Token], doubtful: list[int], normalised: Normalised) -> 
     for i in doubtful:
         if tokens[i].text in FIELDS and _is_field(tokens, i, normalised):
             _becomes(tokens[i], FIELDS[tokens[i].text])
+        elif tokens[i].text == "=liver" and normalised.text[tokens[i].start - 1 : tokens[i].start].isalpha():
+            _becomes(tokens[i], "liver")  # "organ=liver"
         elif tokens[i].text in REFERENCES and _is_spoken_of(tokens, i):
             _becomes(tokens[i], REFERENCES[tokens[i].text])
     dropped = {i for i in doubtful if not _stands(tokens, i, normalised)}

@@ -47,6 +47,10 @@ _AFTER_COMMA = re.compile(
     r"[a-z][a-z0-9 ]{1,40}? \d{1,2}\.\d{1,2}(?!\d|\.\d| ?(?:mm|cm|x|%|h\b))){1,12})"
 )
 """The same without parentheses: "right humerus SUVmax 5.0, left 5th rib 4.4, T11 6.1"."""
+_COMPARED = re.compile(
+    r"(?<=[a-z)]) (\d{1,2}\.\d{1,2})(?= \((?:was|prev\b|previously|prior|pre\b|baseline|bl\b) ?\d{1,2}(?:\.\d{1,2})?\))"
+)
+"""A value beside that of an earlier study: "right paratracheal 5.1 (was 4.8)"."""
 _IN_PARENTHESES = re.compile(r"(?<=\()\d{1,2}\.\d{1,2}(?=\))")
 _BEHIND_NAME = re.compile(r"(?<= )\d{1,2}\.\d{1,2}(?=[,;.]|$|\s)")
 _VALUE = re.compile(r" (\d{1,2}(?:\.\d{1,2})?)(?=[,.;]|$| and )")
@@ -62,12 +66,18 @@ _OF_SITE = re.compile(r"(?<!spine)(?<!vertebra)(?<!vertebrae)(?<!bone)(?<!bones)
 _LYMPHOMA = re.compile(r"deauville|lymphoma|hodgkin")
 _GRADED = re.compile(r"suv|deauville|\bds\b|lymphoma|hodgkin|\bcurrent\b|\bnow\b|\btoday\b")
 _ARROW = re.compile(r"\d ?(?:->|→|⇒|=>)(?= ?\d)")
+_RULE = re.compile(r"[\s:,|-]*")
+"""The line between the head of a table and its rows."""
 _STROKE = re.compile(r"(?<= )/(?= )")
 _NUMBER_OF_ROW = re.compile(r"\s*\d{1,2}[.)]?\s+")
 _CELL = re.compile(r"(?<=[;:,|\t])\s*[^;:,|\t]*|^\s*[^;:,|\t]+")
 _LEADING = re.compile(r"[(<>~ ]{0,2}(\d{1,2}(?:\.\d{1,2})?)(?![\w.%])")
 _EARLIER = re.compile(
     r"baseline|prior|previous|\bprev\b|initial|\bbefore\b|pre-?(?:treat|ther)|earlier|\bbl\b|\bold\b"
+)
+_DATE = re.compile(
+    r"\d{1,2} (?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*(?: \d{2,4})?|\b\d{1,2}[-/]\d{1,2}[-/]\d{2,4}"
+    r"|\b\d{1,2}[-/]20\d\d|\b20\d\d(?:[-/]\d{1,2}){0,2}"
 )
 _NOW = re.compile(r"\bcurrent\b|\bnow\b|\btoday\b|\bpresent\b|\bthis (?:scan|study|exam)")
 _FIRST_COLUMN = re.compile(r"(?:site|lesion|location|region|target|no\b|#|structure|organ|node|station|area)")
@@ -102,6 +112,8 @@ def figures(normalised: Normalised) -> Iterator[tuple[int, int, str]]:
     for match in _AFTER_COMMA.finditer(text):
         behind = _BEHIND_NAME.finditer(text, match.start("more"), match.end("more"))
         yield from ((v.start(), v.end(), "suv") for v in behind)
+    if "suv" in text:
+        yield from ((m.start(1), m.end(1), "suv") for m in _COMPARED.finditer(text))
     lines = sorted({0, *normalised.breaks, *normalised.paragraphs, len(text)})
     scales: list[str] = []
     columns: list[str] = []
@@ -110,9 +122,11 @@ def figures(normalised: Normalised) -> Iterator[tuple[int, int, str]]:
         if raw.count(" / ") > 1:
             raw = raw.replace(" / ", " | ")  # "2 / L4 vertebra / 1.2 / 7.9"
         line = raw.replace("\t", " ")
-        head = _HEAD.fullmatch(line.strip(" .:;,\n").replace(";", ","))
+        head = _HEAD.fullmatch(_DATE.sub("", line.strip(" .:;,\n").replace(";", ",")))
         if head or _heads_columns(raw):
             scales, columns = _scales(line), _columns(raw)
+            continue
+        if _RULE.fullmatch(line):
             continue
         cells = _cells(raw) if columns else []
         if len(cells) - len(columns) in (0, 1) and len(columns) > 1 and len(raw) <= _LONGEST:

@@ -308,6 +308,9 @@ class Directions(Targets):
             return  # "strongly decreased"
         if token.kind == "EVEN" and self.neg is not None and self.neg < i - 1 and before == "COMMA":
             self._close_stretch(i)  # "no asymmetry, normal metabolism"
+        behind_with = i and self.tokens[i - 1].concept.name == "verb.with"
+        if token.kind == "EVEN" and self.neg_used and behind_with and not token.chinese:
+            self._close_stretch(i)  # "no abnormal uptake with adequate suppression"
         state = token.concept.state or _DIRECTION[token.kind]
         if token.concept.unless:
             named = {o for t in self.tokens for o in t.concept.organs} or self.about

@@ -41,6 +41,8 @@ class Site:
     """Only the CT can judge it."""
     measured: bool = False
     """Its ordinary uptake is often quoted, so that an SUV says nothing."""
+    symmetrically: bool = False
+    """What it shows on both sides alike is ordinary."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -184,7 +186,7 @@ _KNOWN = {
     "name",
     "group",
 }
-_KNOWN |= {"station", "normally", "measured", "ct_only", *LANGUAGES}
+_KNOWN |= {"station", "normally", "measured", "symmetrically", "ct_only", *LANGUAGES}
 
 
 def _concept(file: str, name: str, table: Mapping[str, Any], inherited: Mapping[str, Any]) -> Concept:
@@ -258,6 +260,7 @@ def compile_lexicon(tables: Mapping[str, Mapping[str, Any]], *, digest: str = ""
                     bool(content.get("normally")),
                     bool(content.get("ct_only")),
                     bool(content.get("measured")),
+                    bool(content.get("symmetrically")),
                 )
                 inherited = {"kind": "SITE", "organs": top, "nodes": sites[top].nodes}
             for name, table in _walk(top, content):

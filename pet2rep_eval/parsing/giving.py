@@ -119,6 +119,8 @@ def _meant(
         elif site.normally and not lesion and not _goes_on(reader, read):
             caused = "BENIGN" in read.kinds and "PHYS" not in read.kinds and not read.clause.chinese
             state = INCREASED if caused or is_quoted(site, read) else NORMAL
+        elif site.symmetrically and verdict.symmetric and not lesion and not read.suv:
+            state = NORMAL
         else:
             state = INCREASED
     rim = any(v.state is INCREASED and v.first > verdict.last for v in read.verdicts)

@@ -285,6 +285,8 @@ class Directions(Targets):
         return names < len(behind) and behind[names] == "LESION" and "CUE" not in behind
 
     def _towards(self, i: int, token: Token) -> None:
+        if token.kind == "COLD" and self._next_kind(i) == "REMOVED" and self.tokens[i + 1].paren:
+            return  # "absent (splenectomy)"
         if self._of_size(i, token) or self._of_disease(i, token):
             self.change = self.out.change = True
             return

@@ -28,6 +28,8 @@ class Verdict:
     residual: bool = False
     """Less than before, but still there."""
     adjective: bool = False
+    symmetric: bool = False
+    """Activity, the same on both sides."""
     even: bool = False
     """Uptake was called even, or symmetric."""
     spread: bool = False

@@ -163,7 +163,8 @@ class Stretch:
         elif opened.physiological:
             self._emit(NORMAL, first, last, False)
         elif not opened.abnormal and self._is_ordinary(opened):
-            self._emit(INCREASED, first, last, False, degree=opened.degree).activity = True
+            verdict = self._emit(INCREASED, first, last, False, degree=opened.degree)
+            verdict.activity, verdict.symmetric = True, opened.symmetric
         elif opened.abnormal or opened.degree or (opened.focal and not opened.uneven):
             verdict = self._emit(INCREASED, first, last, False, degree=opened.degree)
             shape = self.tokens[last].chinese and not opened.abnormal

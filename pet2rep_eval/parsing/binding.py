@@ -103,7 +103,7 @@ def bound(read: ReadClause, verdict: Verdict, index: int) -> tuple[list[Mention]
             inner = before + inner  # "neither the valves nor the great vessels"
         return inner + (list(after) if joint == "list" else []), "inside"
     if before and after and not chinese and joint == "in" and before[-1].organs:
-        verb = any(t.kind == "VERB" for t in tokens[before[-1].last + 1 : verdict.first])
+        verb = any(t.kind == "VERB" for t in tokens[before[-1].last + 1 : verdict.last])
         if verb and all(m.regions for m in after):
             return before, "direct"  # "the marrow demonstrates decreased activity in the pelvis"
     noun = tokens[verdict.last].kind in ("CUE", "HOT", "VOID", "HYPO")

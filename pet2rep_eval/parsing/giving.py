@@ -257,9 +257,9 @@ def _taken_in(reader: Reader, draft: Draft, verdict: Verdict, state: UptakeState
     """What was said of the place is part of what is said now: the later word says more."""
     if draft.sentence != reader.sentence:
         return False
-    if draft.even and state in (DECREASED, ABSENT) and read.clause.chinese:
-        if "LESION" in read.kinds or reader.topic_lesion:
-            return False  # 皮质分布均匀，中极囊肿呈放射性缺损
+    lesion = "LESION" in read.kinds or reader.topic_lesion
+    if draft.even and lesion and state in (DECREASED, ABSENT) and read.clause.chinese:
+        return False  # 皮质分布均匀，中极囊肿呈放射性缺损
     if draft.equal and read.clause.tokens[0].kind == "BUT" and not read.clause.chinese:
         return False  # "isometabolic to the liver on FDG but avid on choline"
     if draft.state is DECREASED and state is NORMAL:

@@ -120,9 +120,9 @@ class Modifiers(Comparisons):
             self.neg_used = True  # "is not physiological"
             return
         self.physiological = self.seen_physiological = True
-        if self.pending is not None and self.pending[1] == i - 1 and not token.chinese:
-            if self.pending[0] is INCREASED:
-                self.pending = None  # "high physiological excretion", but not "decreased physiologic uptake"
+        pending = self.pending
+        if pending is not None and pending[:2] == (INCREASED, i - 1) and not token.chinese:
+            self.pending = None  # "high physiological excretion", but not "decreased physiologic uptake"
         last = self.out.verdicts[-1] if self.out.verdicts else None
         if (
             last is not None

@@ -183,6 +183,7 @@ def _one_side_after_all(reader: Reader, mention: Mention, key: str) -> None:
             and said.spread
             and said.sentence == reader.sentence
             and said.mention == (mention.start, mention.end)
+            and not (said.even and reader.topic_lesion)  # 皮质分布均匀，右肾囊肿呈缺损
         ):
             said.state = None
 

@@ -387,7 +387,7 @@ class _Builder:
         """ "liver: no uptake", and below it "spleen: no uptake"."""
         begin = self.text.rfind("\n", max(0, start - 120), start) + 1
         above = begin > 0 or start <= 120
-        return above and bool(_FIELD.match(self.text, begin)) and bool(_SHORT_FIELD.match(self.text, end))
+        return above and bool(_SHORT_FIELD.match(self.text, end)) and bool(_KEY.match(self.text, begin))
 
     def _space(self, match: re.Match[str], kind: str) -> None:
         start, end = match.span()
@@ -439,7 +439,8 @@ _COLUMNS = re.compile(r"[^\n\r\t]{1,40}\t")
 
 _FIELD = re.compile(r"[A-Za-z][^\n\r:.;,]{0,40}:")
 """A name and a colon at the begin of a line."""
-_SHORT_FIELD = re.compile(r"[a-z][^\n\r:.;]{0,30}: ")
+_KEY = re.compile(r"[A-Za-z][^\n\r:=.;,]{0,40}[:=]")
+_SHORT_FIELD = re.compile(r"[a-z][^\n\r:=.;]{0,30}(?:: |=)")
 
 
 def language_of(text: str) -> str:

@@ -439,8 +439,8 @@ _COLUMNS = re.compile(r"[^\n\r\t]{1,40}\t")
 
 _FIELD = re.compile(r"[A-Za-z][^\n\r:.;,]{0,40}:")
 """A name and a colon at the begin of a line."""
-_KEY = re.compile(r"[A-Za-z][^\n\r:=.;,]{0,40}[:=]")
-_SHORT_FIELD = re.compile(r"[a-z][^\n\r:=.;]{0,30}(?:: |=)")
+_KEY = re.compile(r"[\ufeff >*•-]{0,8}[A-Za-z][^\n\r:：=.;,，；。]{0,40}[:：=]")
+_SHORT_FIELD = re.compile(r"[a-z][^\n\r:：=.;；。]{0,30}(?:[:：] |=|：)")
 
 
 def language_of(text: str) -> str:

@@ -98,6 +98,10 @@ def _names_nodes(text: str) -> bool:
     return _NODE_WORD.search(text) is not None
 
 
+_HOLLOW = frozenset(
+    "bladder stomach intestine esophagus gallbladder uterus nasopharynx oropharynx_tonsils hypopharynx_larynx".split()
+)
+"""Organs with walls of their own."""
 _LINED = (("bones",), ("spine",), ("muscles_soft_tissue",))
 """Around a bone, a prosthesis or a port in the chest wall is still of it."""
 NEAR = 6
@@ -141,7 +145,8 @@ class _GroupReader:
                 inside = inside or (
                     token.concept.weak and self.first and i == 0
                 )  # "Neighbouring liver shows …"
-                inside = inside or self._at_level(i, i, self._following(i))
+                named = any(t.kind == "SITE" for t in self.tokens[self.chunk.start : i])
+                inside = inside or (not named and self._at_level(i, i, self._following(i)))
                 self.place_before |= token.concept.before and not inside
                 self.around |= token.concept.before and token.concept.around
                 skipped, self.skipped = self.skipped, False
@@ -218,6 +223,8 @@ class _GroupReader:
             beside = {o for o in beside if not sites[o].station}  # "level II, mediastinal"
         if self.topic and not self.topic & own and not self.first and not concept.finding:
             return True
+        if concept.name == "heart.parts" and self.topic and self.topic <= _HOLLOW:
+            return True  # "The bladder is full. Along the posterior wall …"
         if self.run and not self.listed and self.run[-1].organs != concept.organs:
             return True
         return bool(beside)

@@ -271,7 +271,7 @@ _NAMES = frozenset({"SITE", "REGION", "HILUM"})
 _ANY: frozenset[str] = frozenset()
 RULES: tuple[tuple[str, Rule, frozenset[str]], ...] = (
     ("reference value", reference_value, frozenset({"REF", "SUV"})),
-    ("called physiological", called_physiological, frozenset({"PHYS", "URINE"})),
+    ("called physiological", called_physiological, frozenset({"PHYS", "URINE", "CAUSE"})),
     ("cannot be judged", _uncertain, frozenset({"UNCERTAIN"})),
     ("seen earlier", _seen_earlier, frozenset({"PRIOR"})),
     ("stated", stated, _NAMES),

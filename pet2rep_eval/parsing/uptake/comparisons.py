@@ -228,6 +228,14 @@ class Comparisons(Directions):
             and self.tokens[i - 1].kind == "IN"
         ):
             return  # "no activity at the site of the previously described mass"
+        called = (
+            self.pending is not None
+            and self.pending[0] is NORMAL
+            and i > 0
+            and self.tokens[i - 1].kind == "IN"
+        )
+        if called and not token.chinese:
+            return  # "negative in all previously involved nodes"
         if self._next_kind(i) not in ("FINDING", "STRUCT", "SIZE"):
             if self.open is not None and (
                 any(t.kind in ("SUV", "COMMA") for t in self.tokens[self.open.last : i])

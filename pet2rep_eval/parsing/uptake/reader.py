@@ -210,6 +210,10 @@ class Reader(Nouns):
             and self.tokens[1].kind in ("UP", "DOWN")
         )
 
+    def _contrasts(self, at: int) -> bool:
+        """The clause sets its predicate against what was said of uptake before."""
+        return self.tokens[0].kind == "BUT" and at > 0 and self.tokens[at - 1].concept.copula
+
     def _of_brain(self, at: int) -> bool:
         """ "L lateral temporal -3.4 decreased": nothing but a part of the brain and how it is."""
         named = self.tokens[:at]
@@ -289,6 +293,8 @@ class Reader(Nouns):
                 and any(t.kind == "CENTER" for t in self.tokens)
             ):
                 self._emit(state, at, at, False)  # "avid at the periphery, absent in the necrotic core"
+            elif state is ABSENT and self.earlier_cue and not negated and self._contrasts(at):
+                self._emit(state, at, at, False)  # "preserved in the septum, but was absent in the apex"
             elif (self._of_side(at) or self._of_brain(at)) and not negated:
                 self._emit(state, at, at, False, degree=degree)  # "the right cord is silent; left increased"
             elif state is INCREASED and not negated and self._says_it_all(at):

@@ -311,6 +311,16 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
                 flush(False, colon=True, at=token.start)  # "LUNGS/PLEURA - 3.7 cm mass"
         elif token.kind == "COLON":
             if (
+                current
+                and first
+                and paragraph
+                and not pending
+                and _heads_sides(current, tokens[index + 1 : index + 2])
+            ):
+                del current[-1]  # 双肾放射性分布：左肾下极…
+                flush(False, colon=True, at=token.start)
+                continue
+            if (
                 not current
                 and first
                 and not pending
@@ -485,6 +495,17 @@ def _line_of_names(pending: list[Clause], current: list[Token]) -> bool:
             for t in (*(c.tokens for c in pending), current)
         )
         and not any(c.heading for c in pending)
+    )
+
+
+def _heads_sides(current: list[Token], following: list[Token]) -> bool:
+    """The organ and a word for its uptake, before a colon and one of its sides."""
+    return (
+        current[-1].kind == "CUE"
+        and current[-1].chinese
+        and len(current) > 1
+        and names_only(current[:-1])
+        and any(t.kind in ("SIDE", "SITE") for t in following)
     )
 
 

@@ -60,9 +60,8 @@ def specified(reader: Reader, read: ReadClause) -> bool:
     begins = lead.kind in _BEGINNING or lead.concept.specifies or last in ("MOST", "MAXIMAL")
     if not begins and not (lead.kind == "IN" and reader.unplaced is not None and not read.lesion):
         return False  # "a hypermetabolic nodule, SUVmax 5, at the right hilum"
-    said = [
-        d for d in reader.last if d.sentence == reader.sentence and d.state not in (None, UptakeState.NORMAL)
-    ]
+    silent = (None,) if lead.concept.specifies else (None, UptakeState.NORMAL)
+    said = [d for d in reader.last if d.sentence == reader.sentence and d.state not in silent]
     if not said and reader.unplaced is None:
         return False
     mentions = read.named

@@ -262,7 +262,7 @@ class Modifiers(Comparisons):
         rest = (
             self.tokens[0].kind in ("REST", "SURROUND")
             and i == self.size - 1
-            and all(t.kind == "PART" for t in self.tokens[1:i])
+            and all(t.kind in ("PART", "SITE", "SIDE") for t in self.tokens[1:i])
         )
         if rest and (self.earlier_cue or (self.form and not token.chinese)):
             self._emit(NORMAL, i, i, False)  # 肝右叶囊肿代谢缺损,余均匀; "remaining parenchyma homogeneous"
@@ -318,6 +318,9 @@ class Modifiers(Comparisons):
     def on_urine(self, i: int, token: Token) -> None:
         if i and self.tokens[i - 1].kind == "ABOVE":
             return  # "uptake exceeding urine"
+        if i and self.tokens[i - 1].text == "to" and self.out.verdicts:
+            self.out.called_physiological = True  # "… corresponds to urine activity"
+            return
         alone = i == self.size - 1 == 1 and self.tokens[0].concept.copula and self.earlier_cue
         if self.cause or alone or (i and self.out.verdicts and self.tokens[i - 1].concept.copula):
             self.out.called_physiological = True  # "… is excreted tracer"

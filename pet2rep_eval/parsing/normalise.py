@@ -408,6 +408,7 @@ class _Builder:
             and (
                 (following.isascii() and following.isupper())
                 or following == "|"
+                or self.text.startswith("**", end)
                 or _COLUMNS.match(self.text, end)
             )
         ):

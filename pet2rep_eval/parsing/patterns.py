@@ -29,7 +29,8 @@ _SPINE = (
 _LEVEL = (
     r"(?<![a-z0-9])(?:[ⅰ-ⅶ]|iv|vi{0,2}|i{1,3})[ab]?(?:[、/,及和-](?:[ⅰ-ⅶ]|iv|vi{0,2}|i{1,3})[ab]?){0,20}区"
     # "Left IIA 15 mm", "right IB node"
-    r"|(?:(?<=left )|(?<=right ))(?:iv|v|i{1,3})[ab]?(?=:? \d{1,2}(?:\.\d)? ?[mc]m|:? (?:lymph )?nod|:? ln\b)"
+    r"|(?:(?<=left )|(?<=right )|(?<=[\s:,;(][lr] ))(?:iv|v|i{1,3})[ab]?"
+    r"(?=:? \d{1,2}(?:\.\d)? ?[mc]m|:? \(?suv|:? (?:lymph )?nod|:? ln\b)"
 )
 
 _NECK = (
@@ -68,7 +69,7 @@ _PATTERN_START = re.compile(
     r"|(?<=[由从自])(?=[原前治上之约\s]?.{0,3}\d)"
     r"|(?<=f)(?=rom\s)|(?<=放)(?=射性指数)|(?<=d)(?=elayed)|(?<=e)(?=arly)|(?<=m)(?=ax|ean)|(?<=a)(?=verage)"
     r"|(?<=p)(?=eak)|(?<=s)(?=tandard|tations?\s\d|tn|u[vl]|[1-5])|(?<=[cdtl])(?=[1-9])|(?<=t)(?=h[1-9])|(?<=[iv])(?=[iv]{0,3}[ab]?[、/,及和区-])"
-    r"|(?<=t [iv])(?=[iv]{0,2}[ab]?:? [\dln])|(?<=l)(?=evels?\s[iv1-7]))"
+    r"|(?:(?<=t [iv])|(?<=[\s:,;(][lr] [iv]))(?=[iv]{0,2}[ab]?:? \(?[\dlns])|(?<=l)(?=evels?\s[iv1-7]))"
 )
 
 _ABBREVIATION = re.compile(

@@ -78,6 +78,8 @@ class Reader:
         """The place of the largest of several lesions, where the sentence names it."""
         self.announced: list[tuple[Verdict, tuple[int, int]]] = []
         """What a line that ends in a colon says of the list below it."""
+        self.perfused = False
+        """The text is about perfusion."""
         self.announced_list = False
         """A line of its own says it: only lines of names are of the list."""
         self.recalls = self.recounts = False
@@ -181,6 +183,8 @@ class Reader:
                 break
         if topic:
             self.topic = topic  # 肝、脾除左叶囊肿外均未见异常
+        if "CUE" in read.kinds and not self.perfused:
+            self.perfused = any(t.kind == "CUE" and t.text == "perfusion" for t in clause.tokens)
         if any(t.concept.name == _BROWN_FAT for t in clause.tokens):
             self._called_brown_fat(read)
         if self.asked and not clause.first and not read.named and self.announced and "LESION" in read.kinds:

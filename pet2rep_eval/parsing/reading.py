@@ -40,6 +40,11 @@ def _is_lesion(tokens: Sequence[Token], kinds: frozenset[str]) -> bool:
 _LOCATING = frozenset({"LOCATED", "MAXIMAL", "MOST", "WITH_MOST", "INVOLVE"})
 
 
+def _names_wall(tokens: Sequence[Token]) -> bool:
+    """ "A defect of the inferior wall", in a text about perfusion."""
+    return any(t.kind == "COLD" for t in tokens) and any(t.concept.organs == ("heart",) for t in tokens)
+
+
 def _leads_on(tokens: Sequence[Token]) -> bool:
     """ "Asymmetric uptake, higher in the right tonsil": the direction is of the uptake named before."""
     lead = 1 if tokens[0].kind == "JOIN" else 0
@@ -224,7 +229,7 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
             and goes_on
             and _leads_on(tokens)
             and not any(d.state is NORMAL for d in reader.last),
-            reader.sentence_cue,
+            reader.sentence_cue or (reader.perfused and _names_wall(tokens)),
             (reader.change or bool(reader.earlier)) and goes_on,
             (reader.form or (reader.asked and _fills_field(reader, clause)))
             and clause.section != "structure"

@@ -107,7 +107,7 @@ def _meant(
     ):
         return None  # "Uterus: absent": removed
     state = verdict.state
-    if site and site.station and state is DECREASED and not read.reading.compared and not read.clause.chinese:
+    if site and site.station and state is DECREASED and _has_become_less(read, verdict):
         return INCREASED  # "the avidity of the hilar nodes is reduced": less than it was
     if site and site.normally and _is_gone(read, verdict, key):
         return ABSENT
@@ -199,6 +199,18 @@ def _scored(verdict: Verdict, read: ReadClause) -> bool:
     """A score, or uptake measured against a reference."""
     return read.clause.tokens[verdict.first].kind == "VERDICT" or (
         not verdict.activity and not read.kinds.isdisjoint(("BELOW", "EQUAL", "ABOVE"))
+    )
+
+
+def _has_become_less(read: ReadClause, verdict: Verdict) -> bool:
+    """The verdict is a predicate, and compares with nothing that is seen today."""
+    tokens, at = read.clause.tokens, verdict.last
+    return (
+        not read.clause.chinese
+        and not read.reading.compared
+        and tokens[at].kind == "DOWN"
+        and at > 0
+        and tokens[at - 1].concept.copula
     )
 
 

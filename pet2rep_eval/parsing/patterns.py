@@ -17,7 +17,7 @@ _SPINE = (
     # D is dorsal, but not in a D2 gastrectomy, vitamin D3 or 胃癌D2根治术
     r"|(?<!vitamin )d(?:1[0-2]|[1-9])(?!-\d\d)"
     r"(?!\s?(?:gastr|lymph|dissect|resect|recept|distal|total|subtotal|(?!椎)[\u3400-\u9fff]))"
-    r"|s[1-5](?=\s?椎|\s(?:vertebra|nerve)|\s?/\s?l5))(?:\s?[-/~、,及和]\s?[ctls]?(?:1[0-2]|[1-9])(?![0-9.])){0,20}(?=$|[^a-z0-9.分]|\.(?:\s|$))"
+    r"|s[1-5](?=\s?椎|\s(?:vertebra|nerve)|\s?/\s?l5))(?:\s?[-/~、,及和]\s?[ctls]?(?:1[0-2]|[1-9])(?![0-9.])){0,20}(?=$|[^a-z0-9.分]|\.(?:[\s.。]|$))"
     r"(?!\s?[-]?(?:weighted|w\b|n[0-3x]|hyper|signal|stage|image|sequence|volumetric|mprage|flair|mr[i]?\b|map"
     r"|folf|abvd|r-?chop|chop|chemo|cycle|post|contrast|gd|gad|(?:and |, ?|/)(?:dwi|flair|adc|stir|swi)|期|段))"
     r"(?:\s?椎体?|\s(?:vertebral bod(?:y|ies)|vertebrae?))?"

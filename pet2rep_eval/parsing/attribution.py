@@ -21,7 +21,7 @@ from pet2rep_eval.records import UptakeState
 
 INCREASED, NORMAL = UptakeState.INCREASED, UptakeState.NORMAL
 
-_BROWN_FAT = "muscles_soft_tissue.brown_fat"
+_BROWN_FAT, _SOFT_TISSUE = "muscles_soft_tissue.brown_fat", ("muscles_soft_tissue",)
 _PARTS = frozenset({"PART", "SIDE"})
 _NAMED_CAUSE = frozenset({"BENIGN", "DEG", "JOIN"})
 _TRACED = frozenset({"CUE", "HOT", "HYPO", "VOID"})
@@ -183,10 +183,12 @@ class Reader:
                 break
         if topic:
             self.topic = topic  # 肝、脾除左叶囊肿外均未见异常
-        if "CUE" in read.kinds and not self.perfused:
+        if not (self.perfused or clause.chinese) and "CUE" in read.kinds:
             self.perfused = any(t.kind == "CUE" and t.text == "perfusion" for t in clause.tokens)
-        if any(t.concept.name == _BROWN_FAT for t in clause.tokens):
-            self._called_brown_fat(read)
+        for group in read.groups:
+            for mention in group.mentions:
+                if mention.organs == _SOFT_TISSUE and clause.tokens[mention.last].concept.name == _BROWN_FAT:
+                    self._called_brown_fat(read, mention.last)
         if self.asked and not clause.first and not read.named and self.announced and "LESION" in read.kinds:
             self.announced = []  # "a photopenic centre: abscess."
         self.sentence_start = False
@@ -266,10 +268,9 @@ class Reader:
             self.set_topic(self.disease, read)
             self.disease = []
 
-    def _called_brown_fat(self, read: ReadClause) -> None:
+    def _called_brown_fat(self, read: ReadClause, at: int) -> None:
         """ "Uptake in the supraclavicular regions, consistent with brown fat": it is not of the nodes there."""
         tokens = read.clause.tokens
-        at = next(i for i, t in enumerate(tokens) if t.concept.name == _BROWN_FAT)
         called = any(t.kind == "CAUSE" or t.concept.copula for t in tokens[max(0, at - 3) : at])
         if not called or any(t.kind in ("NODE", "LESION") for t in tokens[:at]):
             return

@@ -272,6 +272,9 @@ class Reader:
         """ "Uptake in the supraclavicular regions, consistent with brown fat": it is not of the nodes there."""
         tokens = read.clause.tokens
         called = any(t.kind == "CAUSE" or t.concept.copula for t in tokens[max(0, at - 3) : at])
+        called = called or (
+            at > 0 and tokens[at].chinese and tokens[at - 1].kind == "VERB"
+        )  # 锁骨上区见棕色脂肪
         if not called or any(t.kind in ("NODE", "LESION") for t in tokens[:at]):
             return
         here = [
@@ -409,7 +412,7 @@ class Reader:
         """Measures of a clause go to what was last spoken of."""
         if not (read.suv or read.sizes):
             return
-        if read.suv and "PRIOR" in read.kinds:
+        if read.suv and ("PRIOR" in read.kinds or ("PRESENT" in read.kinds and not read.clause.chinese)):
             for draft in self.last:
                 if draft.state is UptakeState.DECREASED and draft.sentence == self.sentence:
                     draft.state = INCREASED  # "decreased uptake, SUVmax 4.2 (previously 12.4)"

@@ -140,6 +140,8 @@ def carry(reader: Reader, read: ReadClause) -> bool:
         reader.topic = []
         reader.unplace(read)
         return True
+    if read.clause.first and not read.clause.soft and not reader.form and _is_urine(reader, read):
+        return True  # "Uptake in the colon. Physiologic urinary activity."
     if read.clause.tokens[0].kind == "BUT":
         turn_to_nearest(reader, read)
     if read.clause.colon and read.clause.first and not read.clause.chinese:
@@ -257,6 +259,20 @@ def _overrides(reader: Reader, read: ReadClause, verdict: Verdict) -> bool:
 def _is_scored(read: ReadClause) -> bool:
     """ "Neck: DS 1": a Deauville score of a region is of its nodes."""
     return all(read.clause.tokens[v.last].concept.name.startswith("deauville") for v in read.verdicts)
+
+
+_URINARY = frozenset({"kidneys", "ureters_collecting_system", "bladder", "prostate"})
+
+
+def _is_urine(reader: Reader, read: ReadClause) -> bool:
+    """Nothing but urine, behind what is no urinary organ."""
+    tokens = read.clause.tokens
+    return (
+        not read.clause.chinese
+        and all(tokens[v.last].kind == "URINE" or tokens[v.first].kind == "URINE" for v in read.verdicts)
+        and bool(reader.topic)
+        and not any(o in _URINARY for m in reader.topic for o in m.organs)
+    )
 
 
 def _compares(read: ReadClause, verdict: Verdict) -> bool:

@@ -288,7 +288,7 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
         places=bool(groups)
         and not named
         and not (
-            clause.chinese and not clause.first and tokens[0].kind in ("PART", "STRUCT")
+            clause.chinese and (clause.soft or not clause.first) and tokens[0].kind in ("PART", "STRUCT")
         )  # 其后缘近胸膜处
         and any(
             m.place and not m.aside and (not m.paren or tokens[0].paren) for g in groups for m in g.mentions

@@ -19,6 +19,7 @@ LOCATING = frozenset({"lower", "low", "high", "higher"})
 """Directions that before a name say where: "lower cervical"."""
 
 _ENDS = re.compile(r"\s*(?:[.,;)\n(]|$)")
+_VALUE = re.compile(r" ?(?:suv ?(?:max|mean)?)? ?[:=]? ?\d{1,2}\.\d")
 _AT_REST = re.compile(
     r" ?(?:[/-] ?stress|and stress|(?:myocardial )?(?:tracer|perfusion|uptake|imag|stud|scan|flow|mbf|phase"
     r"|ef\b|lvef|1?3?n?-?ammonia|82?-?rb|rubidium))"
@@ -34,7 +35,7 @@ _NAMES = frozenset({"SITE", "REGION", "SIDE", "PART", "NODE", "HILUM"})
 COMPOUND = frozenset("poor enriched rich positive negative low high deficient active".split())
 """Words that behind a hyphen speak of the word before it: "lipid-poor", "HPV-positive"."""
 
-LIMITED = frozenset({"normal", "rest", "cmr"})
+LIMITED = frozenset({"normal", "rest", "cmr", "background"})
 """Words that before a limit, before a study at rest, or before a verb mean something else."""
 
 FIELDS = {"soft tissue": "soft tissues", "=liver": "liver"}
@@ -142,6 +143,8 @@ def _stands(tokens: list[Token], i: int, normalised: Normalised) -> bool:
     token, text = tokens[i], normalised.text
     if token.kind == "IGNORE":
         return False
+    if token.text == "background":
+        return _VALUE.match(text, token.end) is None  # "(SUVmax 4.9; background 2.6)"
     if token.text == "cmr":
         return _ENDS.match(text, token.end) is not None  # "CMR showed …": the other modality
     if token.text == "rest":

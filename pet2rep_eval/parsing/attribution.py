@@ -410,11 +410,14 @@ class Reader:
 
     def measure(self, read: ReadClause) -> None:
         """Measures of a clause go to what was last spoken of."""
-        if not (read.suv or read.sizes):
+        earlier = read.kinds == {"PRIOR"} and not read.clause.chinese  # "…, previously 12.4"
+        if not (read.suv or read.sizes or earlier):
             return
-        if read.suv and ("PRIOR" in read.kinds or ("PRESENT" in read.kinds and not read.clause.chinese)):
+        compared = "PRIOR" in read.kinds or ("PRESENT" in read.kinds and not read.clause.chinese)
+        if compared and (read.suv or earlier):
             for draft in self.last:
-                if draft.state is UptakeState.DECREASED and draft.sentence == self.sentence:
+                valued = bool(read.suv or draft.suv)
+                if draft.state is UptakeState.DECREASED and valued and draft.sentence == self.sentence:
                     draft.state = INCREASED  # "decreased uptake, SUVmax 4.2 (previously 12.4)"
                     draft.residual = True
         for draft in self.last:

@@ -53,18 +53,25 @@ def settle(tokens: list[Token], doubtful: list[int], normalised: Normalised) -> 
     *doubtful* are the indices of the tokens to look at.
     """
     for i in doubtful:
-        if tokens[i].text in FIELDS and _is_field(tokens, i, normalised):
-            _becomes(tokens[i], FIELDS[tokens[i].text])
-        elif tokens[i].text == "=liver" and normalised.text[tokens[i].start - 1 : tokens[i].start].isalpha():
-            _becomes(tokens[i], "liver")  # "organ=liver"
-        elif tokens[i].text in REFERENCES and _is_spoken_of(tokens, i):
-            _becomes(tokens[i], REFERENCES[tokens[i].text])
+        if not tokens[i].chinese:
+            _reconsider(tokens, i, normalised)
     dropped = {i for i in doubtful if not _stands(tokens, i, normalised)}
     for i in doubtful:
         seen = tokens[i].kind in ("DISEASE", "BENIGN") and bool(tokens[i].concept.organs)
         if seen and (_is_seen(tokens, i) or _is_denied(tokens, i) or _names_field(tokens, i, normalised)):
             tokens[i].kind, tokens[i].sign = "SITE", f"{tokens[i].text} seen"
     return [t for i, t in enumerate(tokens) if i not in dropped] if dropped else tokens
+
+
+def _reconsider(tokens: list[Token], i: int, normalised: Normalised) -> None:
+    """What an English word means as the name of a field, behind such a name, or without a value."""
+    token = tokens[i]
+    if token.text == "=liver" and normalised.text[token.start - 1 : token.start].isalpha():
+        _becomes(token, "liver")  # "organ=liver"
+    elif token.text in FIELDS and _is_field(tokens, i, normalised):
+        _becomes(token, FIELDS[token.text])
+    elif token.text in REFERENCES and _is_spoken_of(tokens, i):
+        _becomes(token, REFERENCES[token.text])
 
 
 def _is_field(tokens: list[Token], i: int, normalised: Normalised) -> bool:
@@ -138,19 +145,24 @@ def _answers(normalised: Normalised, token: Token) -> bool:
     return asked is not None and ended
 
 
-def _stands(tokens: list[Token], i: int, normalised: Normalised) -> bool:
-    """Whether a token stands where it is a word of its own."""
-    token, text = tokens[i], normalised.text
-    if token.kind == "IGNORE":
-        return False
+def _is_meant(token: Token, text: str) -> bool:
+    """Whether the word means what it usually does."""
     if token.text == "background":
         return _VALUE.match(text, token.end) is None  # "(SUVmax 4.9; background 2.6)"
     if token.text == "cmr":
         return _ENDS.match(text, token.end) is not None  # "CMR showed …": the other modality
     if token.text == "rest":
         return _AT_REST.match(text, token.end) is None  # "rest perfusion": not the remainder
+    return _LIMIT.match(text, token.end) is None  # "1.21 (normal > 2.2)"
+
+
+def _stands(tokens: list[Token], i: int, normalised: Normalised) -> bool:
+    """Whether a token stands where it is a word of its own."""
+    token, text = tokens[i], normalised.text
+    if token.kind == "IGNORE":
+        return False
     if token.text in LIMITED:
-        return _LIMIT.match(text, token.end) is None  # "1.21 (normal > 2.2)"
+        return _is_meant(token, text)
     after = tokens[i + 1] if i + 1 < len(tokens) else None
     if (
         token.text in LOCATING

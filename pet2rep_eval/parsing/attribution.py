@@ -22,6 +22,7 @@ from pet2rep_eval.records import UptakeState
 INCREASED, NORMAL = UptakeState.INCREASED, UptakeState.NORMAL
 
 _BROWN_FAT, _SOFT_TISSUE = "muscles_soft_tissue.brown_fat", ("muscles_soft_tissue",)
+_CALLED = frozenset({"CAUSE", "PHYS"})
 _PARTS = frozenset({"PART", "SIDE"})
 _NAMED_CAUSE = frozenset({"BENIGN", "DEG", "JOIN"})
 _TRACED = frozenset({"CUE", "HOT", "HYPO", "VOID"})
@@ -168,7 +169,12 @@ class Reader:
         open_ = self.diagnosed and not read.named and clause.first and not self.topic
         if open_ and any(t.concept.name == "lesion.primary" for t in clause.tokens):
             self.set_topic(self.diagnosed, read)
-        if clause.paragraph and {"LESION", "SUV"} <= read.kinds and not (read.suv or read.named):
+        if (
+            clause.paragraph
+            and "SUV" in read.kinds
+            and "LESION" in read.kinds
+            and not (read.suv or read.named)
+        ):
             self.heading_lesion = True  # "Lesion | SUVmax", and below it a row for each
         if clause.heads_list and read.verdicts and not read.named:
             self._head_list(read)
@@ -185,10 +191,8 @@ class Reader:
             self.topic = topic  # 肝、脾除左叶囊肿外均未见异常
         if not (self.perfused or clause.chinese) and "CUE" in read.kinds:
             self.perfused = any(t.kind == "CUE" and t.text == "perfusion" for t in clause.tokens)
-        for group in read.groups:
-            for mention in group.mentions:
-                if mention.organs == _SOFT_TISSUE and clause.tokens[mention.last].concept.name == _BROWN_FAT:
-                    self._called_brown_fat(read, mention.last)
+        if read.groups and not read.kinds.isdisjoint(_CALLED):
+            self._look_for_brown_fat(read)
         if self.asked and not clause.first and not read.named and self.announced and "LESION" in read.kinds:
             self.announced = []  # "a photopenic centre: abscess."
         self.sentence_start = False
@@ -267,6 +271,15 @@ class Reader:
         if meant:
             self.set_topic(self.disease, read)
             self.disease = []
+
+    def _look_for_brown_fat(self, read: ReadClause) -> None:
+        for group in read.groups:
+            for mention in group.mentions:
+                if (
+                    mention.organs == _SOFT_TISSUE
+                    and read.clause.tokens[mention.last].concept.name == _BROWN_FAT
+                ):
+                    self._called_brown_fat(read, mention.last)
 
     def _called_brown_fat(self, read: ReadClause, at: int) -> None:
         """ "Uptake in the supraclavicular regions, consistent with brown fat": it is not of the nodes there."""

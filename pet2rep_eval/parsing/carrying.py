@@ -140,7 +140,8 @@ def carry(reader: Reader, read: ReadClause) -> bool:
         reader.topic = []
         reader.unplace(read)
         return True
-    if read.clause.first and not read.clause.soft and not reader.form and _is_urine(reader, read):
+    alone = read.clause.first and not (read.clause.soft or read.clause.chinese or reader.form)
+    if alone and _is_urine(reader, read):
         return True  # "Uptake in the colon. Physiologic urinary activity."
     if read.clause.tokens[0].kind == "BUT":
         turn_to_nearest(reader, read)
@@ -197,7 +198,7 @@ def carry(reader: Reader, read: ReadClause) -> bool:
             read.lesion or "VERB" in read.kinds or (read.suv and not read.clause.chinese)
         )
         for verdict in verdicts:
-            if _overrides(reader, read, verdict) and not read.clause.first:
+            if not read.clause.first and _overrides(reader, read, verdict):
                 for draft in (d for m in mentions for d in m.drafts.values()):
                     changed = draft.state in (INCREASED, UptakeState.DECREASED)
                     if changed and draft.sentence == reader.sentence:
@@ -268,8 +269,7 @@ def _is_urine(reader: Reader, read: ReadClause) -> bool:
     """Nothing but urine, behind what is no urinary organ."""
     tokens = read.clause.tokens
     return (
-        not read.clause.chinese
-        and all(tokens[v.last].kind == "URINE" or tokens[v.first].kind == "URINE" for v in read.verdicts)
+        all(tokens[v.last].kind == "URINE" or tokens[v.first].kind == "URINE" for v in read.verdicts)
         and bool(reader.topic)
         and not any(o in _URINARY for m in reader.topic for o in m.organs)
     )

@@ -109,7 +109,7 @@ def _meant(
     state = verdict.state
     if site and site.station and state is DECREASED and _has_become_less(read, verdict):
         return INCREASED  # "the avidity of the hilar nodes is reduced": less than it was
-    if site and site.normally and _is_gone(read, verdict, key):
+    if verdict.no_uptake and site and site.normally and _is_gone(read, verdict, key):
         return ABSENT
     if verdict.activity:
         carried = reader.topic_lesion and rule == "carried"
@@ -220,7 +220,6 @@ def _is_gone(read: ReadClause, verdict: Verdict, key: str) -> bool:
     head = tokens[verdict.first]
     return (
         key in _ALWAYS_SEEN
-        and verdict.no_uptake
         and head.kind == "NEG"
         and head.concept.noun
         and tokens[verdict.first + 1].kind == "CUE"

@@ -279,7 +279,7 @@ def read_clause(reader: Reader, clause: Clause) -> ReadClause:
         rest="REST" in there,
         lesion=reader.heading_lesion
         or _is_lesion(tokens, there)
-        or ("SUV" in there and is_liver_segment(tokens, reader.field)),
+        or ("SUV" in there and len(tokens) > 1 and is_liver_segment(tokens, reader.field)),
         node="NODE" in there,
         finding="FINDING" in there,
         reference="REF" in there and not (named and "LESION" in there),

@@ -113,6 +113,11 @@ def _known_nodes(reader: Reader) -> bool:
 _ANSWERS_ALONE = frozenset({"none", "nil"})
 
 
+def _is_whole(read: ReadClause) -> bool:
+    """The denial is all that the field says."""
+    return not read.clause.trailing and read.clause.tokens[0].text in _ANSWERS_ALONE
+
+
 def _likewise(reader: Reader, read: ReadClause) -> bool:
     """ "as do the spleen and pancreas": what was just said holds here too; "the left is not": it does not."""
     if reader.earlier and [t.kind for t in read.clause.tokens] == ["PRESENT", "NEG"]:
@@ -129,8 +134,13 @@ def _likewise(reader: Reader, read: ReadClause) -> bool:
         # "Left axillary nodes: avid. Right: none."
         give(reader, reader.topic, Verdict(NORMAL, 0, 0), read, "likewise")
         return True
-    whole = not read.clause.trailing and read.clause.tokens[0].text in _ANSWERS_ALONE
-    if answers and whole and reader.form and reader.field and not (reader.heading_lesion or reader.asked):
+    if (
+        answers
+        and reader.form
+        and reader.field
+        and not (reader.heading_lesion or reader.asked)
+        and _is_whole(read)
+    ):
         give(reader, reader.topic, Verdict(NORMAL, 0, 0, bare=True), read, "likewise")
         return True  # "Mitral valve: none"
     if read.verdicts or not reader.last or read.suv or read.kinds.isdisjoint(("NEG", "LIKEWISE")):

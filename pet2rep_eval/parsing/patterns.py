@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import re
 
@@ -92,10 +93,10 @@ _NUMBERED_NO = re.compile(r"\bno$")
 
 
 def _is_stop(text: str, start: int) -> bool:
-    if _NUMBERED_NO.search(text, max(0, start - 3), start):
-        return not text[start + 1 : start + 3].strip().isdigit()  # "no. 5", but "Uptake in the lungs? No."
     if text[start] != "." or not _ABBREVIATION.search(text, max(0, start - 14), start):
         return True
+    if _NUMBERED_NO.search(text, max(0, start - 3), start):
+        return not text[start + 1 : start + 3].strip().isdigit()  # "no. 5", but "Uptake in the lungs? No."
     return _SIDE_LAST.search(text, max(0, start - 14), start) is not None
 
 
@@ -137,12 +138,27 @@ def special_of(normalised: Normalised) -> list[tuple[int, int, str]]:
     rows = [(start, end, _SCALES[scale]) for start, end, scale in cells if scale != "row"]
     if not rows:
         return found
-    for begin in (start for start, _, scale in cells if scale == "row"):
-        found = [f for f in found if not f[0] < begin < f[1]]  # "SUV" above, and the number of the row
     taken = {at for at, _, _ in rows}
-    skipped = [(start, end) for start, end, kind in rows if kind == "SKIP"]
-    found = [f for f in found if f[0] not in taken and not any(start <= f[0] < end for start, end in skipped)]
+    begins = sorted(start for start, _, scale in cells if scale == "row")
+    skipped = sorted((start, end) for start, end, kind in rows if kind == "SKIP")
+    found = [f for f in found if not (f[0] in taken or _crosses(f, begins) or _is_skipped(f, skipped))]
     return sorted([*rows, *found])
+
+
+def _crosses(found: tuple[int, int, str], begins: list[int]) -> bool:
+    """It reaches over the begin of a row: "SUV" above, and the number of the row."""
+    at = bisect.bisect_right(begins, found[0])
+    return at < len(begins) and begins[at] < found[1]
+
+
+def _begin(span: tuple[int, int]) -> int:
+    return span[0]
+
+
+def _is_skipped(found: tuple[int, int, str], skipped: list[tuple[int, int]]) -> bool:
+    """It begins inside a score of an earlier study."""
+    at = bisect.bisect_right(skipped, found[0], key=_begin) - 1
+    return at >= 0 and found[0] < skipped[at][1]
 
 
 def _without_row_numbers(

@@ -8,9 +8,9 @@ Its name stays on the statement.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from pet2rep_eval.lexicon import load_lexicon
+from pet2rep_eval.parsing.calling import called_grave, look_for_brown_fat, recall_disease
 from pet2rep_eval.parsing.drafts import Draft, ReadClause
 from pet2rep_eval.parsing.measuring import is_quoted
 from pet2rep_eval.parsing.mentions import Group, Mention
@@ -21,11 +21,9 @@ from pet2rep_eval.records import UptakeState
 
 INCREASED, NORMAL = UptakeState.INCREASED, UptakeState.NORMAL
 
-_BROWN_FAT, _SOFT_TISSUE = "muscles_soft_tissue.brown_fat", ("muscles_soft_tissue",)
 _CALLED = frozenset({"CAUSE", "PHYS"})
 _PARTS = frozenset({"PART", "SIDE"})
 _NAMED_CAUSE = frozenset({"BENIGN", "DEG", "JOIN"})
-_TRACED = frozenset({"CUE", "HOT", "HYPO", "VOID"})
 _MANY, _FEW = 40, 8
 """Bounds of what is looked back on, so that the work stays linear in the text."""
 
@@ -165,7 +163,7 @@ class Reader:
             self.field = frozenset()  # a line of its own, not of the heading above
         self.clause = read
         if self.disease or "DISEASE" in read.kinds:
-            self._recall_disease(read)
+            recall_disease(self, read)
         open_ = self.diagnosed and not read.named and clause.first and not self.topic
         if open_ and any(t.concept.name == "lesion.primary" for t in clause.tokens):
             self.set_topic(self.diagnosed, read)
@@ -192,7 +190,7 @@ class Reader:
         if not (self.perfused or clause.chinese) and "CUE" in read.kinds:
             self.perfused = any(t.kind == "CUE" and t.text == "perfusion" for t in clause.tokens)
         if read.groups and not read.kinds.isdisjoint(_CALLED):
-            self._look_for_brown_fat(read)
+            look_for_brown_fat(self, read)
         if self.asked and not clause.first and not read.named and self.announced and "LESION" in read.kinds:
             self.announced = []  # "a photopenic centre: abscess."
         self.sentence_start = False
@@ -202,7 +200,7 @@ class Reader:
             self._ask(read)
         aside = "BENIGN" in read.kinds and any(t.concept.grave and t.paren for t in clause.tokens)
         if aside or "CAUSE" in read.kinds or (not clause.first and read.kinds <= _NAMED_CAUSE):
-            self._called_grave(read)
+            called_grave(self, read)
         asks = clause.asks and clause.first and (clause.paragraph or self.form)
         if (clause.colon or asks) and not read.named and read.verdicts:
             self.announced = [
@@ -242,81 +240,6 @@ class Reader:
             self.form = self.after_heading = True  # "Myocardial uptake: apex - absent"
         elif read.lesion and not read.named:
             self.heading_lesion = True  # "Primary site: right tonsil, SUVmax 15.9"
-
-    def _recall_disease(self, read: ReadClause) -> None:
-        """食管癌放疗后，病变段管壁增厚: the part is of that organ; 左肺癌，代谢增高: so is the uptake."""
-        tokens = read.clause.tokens
-        if read.named or (read.clause.first and not read.clause.soft and "DISEASE" not in read.kinds):
-            self.disease = []
-            return
-        at = next((i for i, t in enumerate(tokens) if t.kind == "DISEASE" and t.concept.organs), None)
-        if at is not None and read.clause.first:
-            side = next((t.concept.side for t in tokens[:at] if t.kind == "SIDE"), None)
-            self.disease = [
-                Mention(tokens[at].concept.organs, (), side, tokens[at].start, tokens[at].end, at, at)
-            ]
-            if not self.drafts:
-                self.diagnosed = [replace(m, drafts={}) for m in self.disease]
-        if not self.disease:
-            return
-        group = next((g for g in read.groups if (g.part or g.lesion) and not g.mentions), None)
-        if group is not None and at is None:
-            meant = not any(t.kind == "NEG" for t in tokens[: group.first])
-        else:
-            meant = (
-                not any(g.mentions or g.node for g in read.groups)
-                and not read.kinds.isdisjoint(_TRACED)
-                and any(v.state is not NORMAL and not v.bare for v in read.verdicts)
-            )
-        if meant:
-            self.set_topic(self.disease, read)
-            self.disease = []
-
-    def _look_for_brown_fat(self, read: ReadClause) -> None:
-        for group in read.groups:
-            for mention in group.mentions:
-                if (
-                    mention.organs == _SOFT_TISSUE
-                    and read.clause.tokens[mention.last].concept.name == _BROWN_FAT
-                ):
-                    self._called_brown_fat(read, mention.last)
-
-    def _called_brown_fat(self, read: ReadClause, at: int) -> None:
-        """ "Uptake in the supraclavicular regions, consistent with brown fat": it is not of the nodes there."""
-        tokens = read.clause.tokens
-        called = any(t.kind == "CAUSE" or t.concept.copula for t in tokens[max(0, at - 3) : at])
-        called = called or (
-            at > 0 and tokens[at].chinese and tokens[at - 1].kind == "VERB"
-        )  # 锁骨上区见棕色脂肪
-        if not called or any(t.kind in ("NODE", "LESION") for t in tokens[:at]):
-            return
-        here = [
-            d
-            for d in self.drafts[-_MANY:]
-            if d.sentence == self.sentence and d.uptake and d.state is not None
-        ]
-        others = [d for d in here if d.key != "muscles_soft_tissue" and not d.size_mm]
-        if not others:
-            return
-        fat = next((d for d in here if d.key == "muscles_soft_tissue"), None)
-        if fat is None:
-            fat, others = others[-1], others[:-1]
-            fat.key, fat.region, fat.side, fat.mention = "muscles_soft_tissue", False, None, None
-        if "PHYS" in read.kinds:
-            fat.state, fat.degree = NORMAL, None
-        for draft in others:
-            draft.state, draft.uptake, draft.degree, draft.rule = None, None, None, "described"
-
-    def _called_grave(self, read: ReadClause) -> None:
-        """ "Uptake in the atrial wall, concerning for a metastasis": more than what the organ normally shows."""
-        tokens = read.clause.tokens
-        grave = next((i for i, t in enumerate(tokens) if t.concept.grave), None)
-        if grave is None or "PHYS" in read.kinds or any(t.kind == "NEG" for t in tokens[:grave]):
-            return
-        for draft in self.drafts[-4:]:
-            said = draft.activity or (draft.spread and draft in self.last)
-            if said and draft.state is NORMAL and draft.sentence == self.sentence:
-                draft.state = INCREASED
 
     # --- topic
 

@@ -38,11 +38,11 @@ COMPOUND = frozenset("poor enriched rich positive negative low high deficient ac
 LIMITED = frozenset({"normal", "rest", "cmr", "background"})
 """Words that before a limit, before a study at rest, or before a verb mean something else."""
 
-FIELDS = {"soft tissue": "soft tissues", "=liver": "liver"}
-"""Words that as, or behind, the name of a field name a place."""
+FIELDS = {"soft tissue": "soft tissues"}
+"""Words for a lesion that as the name of a field name a place."""
 
-REFERENCES = {"physiologic liver": "liver", "physiological liver": "liver"}
-"""Words for what is compared with that without a value speak of the organ."""
+REFERENCES = {"physiologic liver": "liver", "physiological liver": "liver", "=liver": "liver"}
+"""Words for what is compared with that without a value, or behind a key, speak of the organ."""
 
 SHORT_KINDS = frozenset({"UP", "DOWN", "NEG", "SIDE", "PRIOR", "DEG", "PRESENT"})
 
@@ -66,11 +66,9 @@ def settle(tokens: list[Token], doubtful: list[int], normalised: Normalised) -> 
 def _reconsider(tokens: list[Token], i: int, normalised: Normalised) -> None:
     """What an English word means as the name of a field, behind such a name, or without a value."""
     token = tokens[i]
-    if token.text == "=liver" and normalised.text[token.start - 1 : token.start].isalpha():
-        _becomes(token, "liver")  # "organ=liver"
-    elif token.text in FIELDS and _is_field(tokens, i, normalised):
+    if token.text in FIELDS and _is_field(tokens, i, normalised):
         _becomes(token, FIELDS[token.text])
-    elif token.text in REFERENCES and _is_spoken_of(tokens, i):
+    elif token.text in REFERENCES and (_follows_key(token, normalised) or _is_spoken_of(tokens, i)):
         _becomes(token, REFERENCES[token.text])
 
 
@@ -79,10 +77,20 @@ def _is_field(tokens: list[Token], i: int, normalised: Normalised) -> bool:
     return normalised.text.startswith(":", tokens[i].end) and not (i and tokens[i - 1].kind == "JOIN")
 
 
+def _follows_key(token: Token, normalised: Normalised) -> bool:
+    """ "organ=liver", but not "uptake =liver"."""
+    return token.text.startswith("=") and normalised.text[token.start - 1 : token.start].isalpha()
+
+
 def _is_spoken_of(tokens: list[Token], i: int) -> bool:
     """ "Physiologic liver and bowel activity": no value that others are compared with."""
     before, behind = tokens[i - 1].kind if i else "", [t.kind for t in tokens[i + 1 : i + 5]]
-    return before not in ("ABOVE", "BELOW", "EQUAL", "AGAINST") and "CUE" in behind and "SUV" not in behind
+    return (
+        tokens[i].kind == "REF"
+        and before not in ("ABOVE", "BELOW", "EQUAL", "AGAINST")
+        and "CUE" in behind
+        and "SUV" not in behind
+    )
 
 
 def _becomes(token: Token, phrase: str) -> None:

@@ -13,7 +13,7 @@ from pet2rep_eval.lexicon import load_lexicon
 from pet2rep_eval.parsing.calling import called_grave, look_for_brown_fat, recall_disease
 from pet2rep_eval.parsing.drafts import Draft, ReadClause
 from pet2rep_eval.parsing.measuring import is_quoted
-from pet2rep_eval.parsing.mentions import Group, Mention
+from pet2rep_eval.parsing.places import Group, Mention
 from pet2rep_eval.parsing.units import Clause
 from pet2rep_eval.parsing.uptake import Verdict
 from pet2rep_eval.parsing.weighing import extend, faded, only_on_ct

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pet2rep_eval.parsing.drafts import ReadClause
 from pet2rep_eval.parsing.grammar import ELEMENTS
-from pet2rep_eval.parsing.mentions import Mention
+from pet2rep_eval.parsing.places import Mention
 from pet2rep_eval.parsing.tokens import SEEN, Token
 from pet2rep_eval.parsing.uptake import Verdict
 from pet2rep_eval.records import UptakeState

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pet2rep_eval.parsing.mentions import Mention
+from pet2rep_eval.parsing.places import Mention
 from pet2rep_eval.records import UptakeState
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from pet2rep_eval.parsing.attribution import REGION_NODES, Reader
 from pet2rep_eval.parsing.binding import current
 from pet2rep_eval.parsing.drafts import ReadClause
 from pet2rep_eval.parsing.giving import give
-from pet2rep_eval.parsing.mentions import Mention
+from pet2rep_eval.parsing.places import Mention
 from pet2rep_eval.parsing.stating import by_value, carried, cold_core
 from pet2rep_eval.parsing.subjects import is_open, turn_to_nearest
 from pet2rep_eval.parsing.uptake import Verdict

@@ -6,7 +6,8 @@ from pet2rep_eval.lexicon import load_lexicon
 from pet2rep_eval.parsing.attribution import REGION_NODES, Reader
 from pet2rep_eval.parsing.grammar import ELEMENTS, chunks
 from pet2rep_eval.parsing.grouping import finish_groups
-from pet2rep_eval.parsing.mentions import Group, Mention, is_station, read_group
+from pet2rep_eval.parsing.mentions import is_station, read_group
+from pet2rep_eval.parsing.places import Group, Mention
 from pet2rep_eval.parsing.specifying import is_liver_segment
 from pet2rep_eval.parsing.units import Clause
 

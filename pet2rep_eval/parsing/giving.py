@@ -8,7 +8,7 @@ from pet2rep_eval.lexicon import load_lexicon
 from pet2rep_eval.parsing.attribution import Reader
 from pet2rep_eval.parsing.drafts import Draft, ReadClause
 from pet2rep_eval.parsing.measuring import is_quoted
-from pet2rep_eval.parsing.mentions import Mention
+from pet2rep_eval.parsing.places import Mention
 from pet2rep_eval.parsing.uptake import Verdict
 from pet2rep_eval.parsing.weighing import adds, common_sides, denies_more, faded, fades
 from pet2rep_eval.records import UptakeState

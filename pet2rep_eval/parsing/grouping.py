@@ -7,7 +7,8 @@ import re
 from collections.abc import Sequence
 
 from pet2rep_eval.lexicon import load_lexicon
-from pet2rep_eval.parsing.mentions import Group, Mention, is_station, to_fluid, to_nodes
+from pet2rep_eval.parsing.mentions import is_station, to_fluid
+from pet2rep_eval.parsing.places import Group, Mention, to_nodes
 from pet2rep_eval.parsing.tokens import Token
 
 _FAT = re.compile(r"脂肪|\bfat\b|adipose")

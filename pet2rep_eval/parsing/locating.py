@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pet2rep_eval.parsing.mentions import Group
+from pet2rep_eval.parsing.places import Group
 from pet2rep_eval.parsing.specifying import is_part, is_wide
 from pet2rep_eval.parsing.units import Clause
 

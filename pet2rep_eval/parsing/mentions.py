@@ -4,76 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from pet2rep_eval.lexicon import load_lexicon
 from pet2rep_eval.parsing.grammar import Chunk
+from pet2rep_eval.parsing.places import Group, Mention, to_nodes
 from pet2rep_eval.parsing.tokens import Token
-
-if TYPE_CHECKING:
-    from pet2rep_eval.parsing.drafts import Draft
-
-
-@dataclass(slots=True)
-class Mention:
-    """One named place. Organs and regions are exclusive."""
-
-    organs: tuple[str, ...]
-    regions: tuple[str, ...]
-    side: str | None
-    start: int
-    end: int
-    first: int
-    """Index of its first token in the clause."""
-    last: int
-    nodes: tuple[str, ...] = ()
-    mass: str | None = None
-    negated: str | None = None
-    """The organ meant instead where something is denied."""
-    place: bool = False
-    """It only says where something else is."""
-    node: bool = False
-    """It is about lymph nodes."""
-    lesion: bool = False
-    compartment: bool = False
-    """In a list of nodal stations it is one of them."""
-    inside: bool = False
-    paren: bool = False
-    heading: bool = False
-    aside: bool = False
-    """It locates what the text already speaks of, so that the topic stays."""
-    drafts: dict[str, Draft] = field(default_factory=dict)
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        return self.organs or self.regions
-
-
-@dataclass(slots=True)
-class Group:
-    """Mentions that stand together in a list, and whether a node or a lesion is named with them."""
-
-    mentions: list[Mention]
-    first: int
-    last: int
-    node: bool = False
-    lesion: bool = False
-    side: str | None = None
-    """A side without a name: 左侧, "left lobe"."""
-    part: bool = False
-    node_first: bool = False
-
-
-def to_nodes(mention: Mention) -> None:
-    """The mention is of lymph nodes: its station, or that of the organ it lies beside."""
-    mention.node = True
-    if mention.nodes and (
-        not mention.inside or mention.regions or mention.organs == ("peritoneum_mesentery",)
-    ):
-        mention.organs, mention.regions, mention.place = mention.nodes, (), False
-
 
 _CAVITY = {"chest": "pleura", "abdomen": "peritoneum_mesentery", "pelvis": "peritoneum_mesentery"}
 

@@ -10,7 +10,8 @@ from pet2rep_eval.parsing.attribution import Reader
 from pet2rep_eval.parsing.drafts import ReadClause
 from pet2rep_eval.parsing.locating import mark_places
 from pet2rep_eval.parsing.measuring import measured
-from pet2rep_eval.parsing.mentions import Group, Mention, is_station
+from pet2rep_eval.parsing.mentions import is_station
+from pet2rep_eval.parsing.places import Group, Mention
 from pet2rep_eval.parsing.remembered import known
 from pet2rep_eval.parsing.specifying import is_liver_segment
 from pet2rep_eval.parsing.subjects import is_open

@@ -11,7 +11,8 @@ from typing import Any
 from pet2rep_eval.parsing import uptake
 from pet2rep_eval.parsing.grammar import Chunk, chunks
 from pet2rep_eval.parsing.grouping import finish_groups
-from pet2rep_eval.parsing.mentions import NEAR, Group, Mention, read_group
+from pet2rep_eval.parsing.mentions import NEAR, read_group
+from pet2rep_eval.parsing.places import Group, Mention
 from pet2rep_eval.parsing.tokens import Token
 from pet2rep_eval.parsing.uptake import COMPARING, Reading, Verdict
 

@@ -15,8 +15,8 @@ from pet2rep_eval.parsing.carrying import carry, remainder
 from pet2rep_eval.parsing.drafts import ReadClause
 from pet2rep_eval.parsing.giving import give
 from pet2rep_eval.parsing.grammar import ELEMENTS, TERMS
-from pet2rep_eval.parsing.mentions import Mention
 from pet2rep_eval.parsing.physiology import called_physiological
+from pet2rep_eval.parsing.places import Mention
 from pet2rep_eval.parsing.specifying import LEADS, specified
 from pet2rep_eval.parsing.stating import by_value, carried, stated
 from pet2rep_eval.parsing.subjects import is_open

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pet2rep_eval.parsing.giving import give
-from pet2rep_eval.parsing.mentions import Mention, to_nodes
+from pet2rep_eval.parsing.places import Mention, to_nodes
 from pet2rep_eval.parsing.tokens import Token
 from pet2rep_eval.parsing.uptake import Verdict
 from pet2rep_eval.records import UptakeState

@@ -10,7 +10,7 @@ from pet2rep_eval.parsing.binding import bound, current, next_name, with_regions
 from pet2rep_eval.parsing.drafts import ReadClause
 from pet2rep_eval.parsing.giving import give
 from pet2rep_eval.parsing.measuring import SUV_THRESHOLD
-from pet2rep_eval.parsing.mentions import Mention
+from pet2rep_eval.parsing.places import Mention
 from pet2rep_eval.parsing.subjects import (
     excepts,
     grows_into,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pet2rep_eval.parsing.attribution import Reader
 from pet2rep_eval.parsing.drafts import ReadClause
 from pet2rep_eval.parsing.grammar import ELEMENTS
-from pet2rep_eval.parsing.mentions import Mention
+from pet2rep_eval.parsing.places import Mention
 from pet2rep_eval.parsing.uptake import Verdict
 
 

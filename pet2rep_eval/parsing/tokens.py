@@ -14,7 +14,7 @@ from pet2rep_eval.parsing.patterns import dated, special_of
 from pet2rep_eval.parsing.settling import COMPOUND, FIELDS, LIMITED, LOCATING, REFERENCES, SHORT_KINDS, settle
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Token:
     """A phrase found: ``kind`` is the grammar's terminal, the range is in the normalised text."""
 
@@ -27,6 +27,26 @@ class Token:
     paren: bool
     sign: int | str
     """Equal for tokens that are read alike: the same phrase, or any measure, in parentheses or not."""
+
+    def __init__(
+        self,
+        kind: str,
+        concept: Concept,
+        start: int,
+        end: int,
+        text: str,
+        chinese: bool,
+        paren: bool,
+        sign: int | str,
+    ) -> None:
+        self.kind = kind
+        self.concept = concept
+        self.start = start
+        self.end = end
+        self.text = text
+        self.chinese = chinese
+        self.paren = paren
+        self.sign = sign
 
 
 _SPINE_CONCEPT = Concept("spine.number", "SITE", organs=("spine",), nodes=())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pet2rep_eval.parsing.grammar import ELEMENTS
 from pet2rep_eval.parsing.tokens import Token
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Clause:
     """Tokens between two commas, or a heading with its colon."""
 
@@ -18,27 +18,61 @@ class Clause:
     """It begins a sentence."""
     paragraph: bool
     """It begins a line or paragraph."""
-    heading: bool = False
-    chinese: bool = True
-    stop: int = -1
+    heading: bool
+    chinese: bool
+    stop: int
     """Where the comma or full stop that ends it stands, in the normalised text."""
-    continued: bool = field(default=False)
+    continued: bool
     """The sentence goes on after it."""
 
-    colon: bool = False
+    colon: bool
     """A colon stands behind it."""
-    inline: bool = False
+    inline: bool
     """A heading of a section that stands within a line."""
-    soft: bool = False
+    soft: bool
     """Only a semicolon stands before it."""
-    asks: bool = False
+    asks: bool
     """A question mark stands behind it."""
-    announces: bool = False
+    announces: bool
     """A colon stands behind what it says first: what a semicolon parts may be of the same list."""
-    heads_list: bool = False
+    heads_list: bool
     """A line of its own that says what is common to the places named below it."""
-    trailing: bool = False
+    trailing: bool
     """Words that the lexicon does not know stand between its last token and its end."""
+
+    def __init__(
+        self,
+        tokens: list[Token],
+        section: str,
+        first: bool,
+        paragraph: bool,
+        heading: bool = False,
+        chinese: bool = True,
+        stop: int = -1,
+        continued: bool = False,
+        colon: bool = False,
+        inline: bool = False,
+        soft: bool = False,
+        asks: bool = False,
+        announces: bool = False,
+        heads_list: bool = False,
+        trailing: bool = False,
+    ) -> None:
+        self.tokens = tokens
+        self.section = section
+        self.first = first
+        self.paragraph = paragraph
+        self.heading = heading
+        self.chinese = chinese
+        self.stop = stop
+        self.continued = continued
+        self.colon = colon
+        self.inline = inline
+        self.soft = soft
+        self.asks = asks
+        self.announces = announces
+        self.heads_list = heads_list
+        self.trailing = trailing
 
     @property
     def start(self) -> int:

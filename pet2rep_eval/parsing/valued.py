@@ -5,7 +5,7 @@ from __future__ import annotations
 from pet2rep_eval.parsing.attribution import Reader
 from pet2rep_eval.parsing.drafts import ReadClause
 from pet2rep_eval.parsing.measuring import SUV_THRESHOLD
-from pet2rep_eval.parsing.mentions import Mention
+from pet2rep_eval.parsing.places import Mention
 from pet2rep_eval.parsing.stating import by_value, carried
 from pet2rep_eval.parsing.subjects import turn_to_nearest
 from pet2rep_eval.parsing.uptake import Verdict

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pet2rep_eval.lexicon import load_lexicon
 from pet2rep_eval.parsing.drafts import Draft, ReadClause
 from pet2rep_eval.parsing.measuring import SUV_THRESHOLD
-from pet2rep_eval.parsing.mentions import Mention
+from pet2rep_eval.parsing.places import Mention
 from pet2rep_eval.parsing.units import Clause
 from pet2rep_eval.parsing.uptake import Verdict
 from pet2rep_eval.records import UptakeState

@@ -40,18 +40,16 @@ def called_physiological(reader: Reader, read: ReadClause) -> bool:
     excreted = not read.clause.first and read.kinds <= _EXCRETED  # "focal activity in the ureter, urinary"
     if not (reading.called_physiological or reading.physiological or excreted):
         return False
+    at = next((i for i, t in enumerate(read.clause.tokens) if t.kind == "PHYS"), -1)
     if not (reading.called_physiological or read.named or read.verdicts or excreted) and any(
-        g.part for g in read.groups
+        g.part and g.first < at for g in read.groups
     ):
-        at = next(i for i, t in enumerate(read.clause.tokens) if t.kind == "PHYS")
         read.verdicts.append(Verdict(NORMAL, at, at))
         return False  # "left parotid focus, submandibular physiologic": another part
     if read.rest and "PHYS" in read.kinds and not read.verdicts:
-        at = next(i for i, t in enumerate(read.clause.tokens) if t.kind == "PHYS")
         read.verdicts.append(Verdict(NORMAL, at, at))
         return False  # "remainder physiologic": nothing of what was said before
     if read.clause.first and not read.named and not read.verdicts and any(g.side for g in read.groups):
-        at = next((i for i, t in enumerate(read.clause.tokens) if t.kind == "PHYS"), -1)
         if at >= 0 and not reading.called_physiological:
             read.verdicts.append(Verdict(NORMAL, at, at))
             return False  # "Left: reduced uptake. Right: physiologic."

@@ -87,6 +87,14 @@ class Comparisons(Directions):
             return  # "hypometabolism, right greater than left"
         elif all(t.kind in _OF_PARTS for t in self.tokens):
             return  # "mesial greater than lateral"
+        if (
+            kind in ("below", "equal")
+            and self.open is not None
+            and self.open.negated
+            and self.tokens[i - 1].kind == "COMMA"
+        ):
+            self._finish_open()
+            return  # "no focal uptake, below liver"
         ahead = [t.kind for t in self.tokens[i + 1 : i + 4]]
         if target is None and kind == "below" and not self.tokens[i].chinese and self._next_kind(i) == "IN":
             ahead = ["CHANGE"]  # "less intense than on the June scan"

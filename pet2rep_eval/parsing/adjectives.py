@@ -87,6 +87,9 @@ def _adjective_after(head: Clause, clause: Clause) -> bool:
     copula = head.tokens[end - 1] if end and head.tokens[end - 1].concept.copula else None
     if end == len(head.tokens) or (copula is not None and not copula.text.startswith("there")):
         return False
+    reduction = next((t for t in clause.tokens if t.kind not in _ATTRIBUTES), None)
+    if reduction is not None and reduction.kind == "DOWN" and reduction.concept.noun:
+        return copula is None and clause.tokens[0] is not reduction  # "a diffuse, moderate reduction"
     named = [t.kind for t in clause.tokens if t.kind not in _ATTRIBUTES]
     following = next((k for k in named if k not in ("SIDE", "SITE")), "")
     return clause.tokens[0].kind in _ATTRIBUTES and (

@@ -36,6 +36,16 @@ _PARTING = frozenset("STOP COLON DASH COMMA BUT LIKEWISE".split())
 """Kinds before or behind which a clause may end."""
 
 
+def _qualifies(pending: list[Clause], current: list[Token]) -> bool:
+    """An adjective behind the name of a field and a comma."""
+    return (
+        len(pending) == 1
+        and pending[0].first
+        and names_only(pending[0].tokens)
+        and all(t.kind in ("DIFFUSE", "FOCAL") for t in current)
+    )
+
+
 def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) -> list[Clause]:
     """The clauses of a text, in order, each with its section."""
     section, next_heading = "findings", 0
@@ -65,6 +75,11 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
             )
             if at > current[-1].end:
                 clause.trailing = any(c.isalpha() for c in normalised.text[current[-1].end : at])
+            if colon and not first and _qualifies(pending, current):
+                # "Bone marrow, diffuse: mildly increased"
+                pending[-1].heading, pending[-1].colon, current = True, not line, []
+                first = True
+                return
             if colon:
                 clause.heading = first and (titled or names_only(current))
                 clause.colon = not line

@@ -237,6 +237,9 @@ def _shares(clause: Clause, head: Clause) -> bool:
     if head.heading or clause.heading or head.chinese:
         return False
     said = [t.kind for t in head.tokens]
+    lead = said.index("REGION") if "REGION" in said[:2] else -1
+    if lead >= 0 and said[lead + 1 : lead + 2] == ["COMMA"] and said[:lead] in ([], ["IN"]):
+        said = said[lead + 2 :]  # "Below the diaphragm, no hepatic, splenic or pancreatic uptake"
     kinds = [t.kind for t in clause.tokens]
     noun = next((i for i, k in enumerate(kinds) if k not in _NAMED), 0)
     nouns = ("CUE", "LESION") if "NEG" in said else ("CUE",)

@@ -38,6 +38,9 @@ COMPOUND = frozenset("poor enriched rich positive negative low high deficient ac
 LIMITED = frozenset({"normal", "rest", "cmr", "background"})
 """Words that before a limit, before a study at rest, or before a verb mean something else."""
 
+PRIOR_TO = frozenset({"from the prior", "from prior", "from the previous", "from previous"})
+"""Words for an earlier study that before a disease only say what came of it."""
+
 FIELDS = {"soft tissue": "soft tissues"}
 """Words for a lesion that as the name of a field name a place."""
 
@@ -172,6 +175,13 @@ def _stands(tokens: list[Token], i: int, normalised: Normalised) -> bool:
     if token.text in LIMITED:
         return _is_meant(token, text)
     after = tokens[i + 1] if i + 1 < len(tokens) else None
+    if (
+        token.text in PRIOR_TO
+        and after is not None
+        and after.kind in ("FINDING", "DISEASE", "BENIGN", "REMOVED")
+        and after.start - token.end <= 1
+    ):
+        return False  # "from the prior stroke"
     if (
         token.text in LOCATING
         and after is not None

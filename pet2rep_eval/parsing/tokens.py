@@ -11,7 +11,16 @@ from typing import Any
 from pet2rep_eval.lexicon import Concept, load_lexicon
 from pet2rep_eval.parsing.normalise import Normalised
 from pet2rep_eval.parsing.patterns import dated, special_of
-from pet2rep_eval.parsing.settling import COMPOUND, FIELDS, LIMITED, LOCATING, REFERENCES, SHORT_KINDS, settle
+from pet2rep_eval.parsing.settling import (
+    COMPOUND,
+    FIELDS,
+    LIMITED,
+    LOCATING,
+    PRIOR_TO,
+    REFERENCES,
+    SHORT_KINDS,
+    settle,
+)
 
 
 @dataclass(slots=True, init=False)
@@ -132,6 +141,7 @@ def _vocabulary() -> _Vocabulary:
             or w in LOCATING
             or w in COMPOUND
             or w in LIMITED
+            or w in PRIOR_TO
             or w in FIELDS
             or w in REFERENCES
             or (len(w) == 1 and (c.kind in SHORT_KINDS or c.name == "verb.yes"))

@@ -91,7 +91,12 @@ def names_only(tokens: list[Token]) -> bool:
     """A clause that only names places: a heading before its colon, or a member of a list."""
     return (
         any(t.kind in ("SITE", "REGION", "HILUM", "NODE") for t in tokens)
-        and all(t.kind in ELEMENTS or t.kind in ("JOIN", "OF", "REST", "CUE", "COMMA") for t in tokens)
+        and all(
+            t.kind in ELEMENTS
+            or t.kind in ("JOIN", "OF", "REST", "CUE", "COMMA")
+            or (t.paren and t.kind in ("DIFFUSE", "FOCAL"))
+            for t in tokens
+        )
         and not any(t.kind == "CUE" and not t.concept.tracer for t in tokens)
     )
 

@@ -215,13 +215,19 @@ class Reader(Nouns):
         return self.tokens[0].kind == "BUT" and at > 0 and self.tokens[at - 1].concept.copula
 
     def _of_brain(self, at: int) -> bool:
-        """ "L lateral temporal -3.4 decreased": nothing but a part of the brain and how it is."""
+        """ "L lateral temporal -3.4 decreased", "the cuneus shows a diffuse reduction": of the brain, how it is."""
         named = self.tokens[:at]
+        noun = self.tokens[at].concept.noun
+        behind = self.tokens[at + 1 :]
         return (
-            at == self.size - 1
+            (not behind or (noun and all(t.kind == "SIDE" for t in behind)))
             and self.tokens[at].kind == "DOWN"
             and not self.tokens[at].chinese
-            and all(t.kind in ("SITE", "SIDE", "PART", "DEG", "JOIN") for t in named)
+            and all(
+                t.kind in ("SITE", "SIDE", "PART", "DEG", "JOIN")
+                or (noun and (t.kind in ("DIFFUSE", "COMMA") or t.text.startswith("show")))
+                for t in named
+            )
             and any(t.kind == "SITE" for t in named)
             and all(t.concept.organs == ("brain",) for t in named if t.kind == "SITE")
         )

@@ -329,9 +329,9 @@ def _denies_tumour(reader: Reader, read: ReadClause) -> bool:
         and not read.clause.chinese
         and not reader.form
         and not reader.topic_lesion
-        and read.clause.tokens[0].kind == "NEG"
+        and (read.clause.tokens[0].kind == "NEG" or read.clause.tokens[0].text.startswith("there"))
         and all(v.negated for v in read.verdicts)
-        and any(t.concept.elsewhere and t.kind == "LESION" for t in read.clause.tokens)
+        and any(t.concept.elsewhere and t.kind in ("LESION", "BENIGN") for t in read.clause.tokens)
     )
 
 

@@ -36,6 +36,18 @@ _PARTING = frozenset("STOP COLON DASH COMMA BUT LIKEWISE".split())
 """Kinds before or behind which a clause may end."""
 
 
+def _breaks_off(clause: Clause, end: int) -> bool:
+    """骨骼放射性: the last words of a text that was cut off before it said how the uptake is."""
+    last = clause.tokens[-1]
+    return (
+        last.chinese
+        and last.kind == "CUE"
+        and last.end >= end
+        and len(clause.tokens) > 1
+        and clause.tokens[-2].kind in ("SITE", "REGION", "PART", "LESION", "NODE")
+    )
+
+
 def _qualifies(pending: list[Clause], current: list[Token]) -> bool:
     """An adjective behind the name of a field and a comma."""
     return (
@@ -335,6 +347,8 @@ def split(tokens: list[Token], normalised: Normalised, headings: list[Heading]) 
                 flush(False)
             current.append(token)
     flush(True)
+    if len(out) > 1 and _breaks_off(out[-1], len(normalised.text)):
+        out[-1].tokens.pop()
     return out
 
 

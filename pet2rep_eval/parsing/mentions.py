@@ -132,10 +132,22 @@ class _GroupReader:
                 self.listed = False
         return self.group
 
+    def _of_axilla(self, i: int) -> bool:
+        """ "Axillary nodes left, level I and II", "axillary nodes at levels I to III"."""
+        at = i - 1
+        while at > 0 and self.tokens[at].kind in ("NODE", "SIDE", "IN", "OF", "COMMA", "SUV", "SIZE"):
+            at -= 1
+        behind = {t.kind for t in self.tokens[at + 1 : i]}
+        return self._organs_at(at) == ("axillary_lymph_nodes",) and bool(
+            behind & {"NODE", "SIDE", "IN", "OF"}
+        )
+
     def _is_mere_part(self, i: int) -> bool:
         """ "Cortical" beside the kidney is no brain."""
         concept = self.tokens[i].concept
         own = set(concept.organs)
+        if concept.name.startswith("cervical_lymph_nodes.level") and self._of_axilla(i):
+            return True
         if concept.unless:
             near = (
                 range(i - 2, i + 3) if "axillary_lymph_nodes" in concept.unless else range(len(self.tokens))

@@ -49,10 +49,10 @@ def called_physiological(reader: Reader, read: ReadClause) -> bool:
     if read.rest and "PHYS" in read.kinds and not read.verdicts:
         read.verdicts.append(Verdict(NORMAL, at, at))
         return False  # "remainder physiologic": nothing of what was said before
-    if read.clause.first and not read.named and not read.verdicts and any(g.side for g in read.groups):
-        if at >= 0 and not reading.called_physiological:
-            read.verdicts.append(Verdict(NORMAL, at, at))
-            return False  # "Left: reduced uptake. Right: physiologic."
+    beside = read.clause.first and not read.named and not read.verdicts and any(g.side for g in read.groups)
+    if beside and at >= 0 and not reading.called_physiological:
+        read.verdicts.append(Verdict(NORMAL, at, at))
+        return False  # "Left: reduced uptake. Right: physiologic."
     spoken = {o for m in reader.topic for o in m.organs}
     again = (
         bool(read.named)

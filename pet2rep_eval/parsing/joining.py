@@ -30,10 +30,17 @@ def _leads_list(tokens: list[Token]) -> bool:
     return head.kind == "PRIOR" or (bool(names) and all(t.concept.organs == t.concept.nodes for t in names))
 
 
+def _without_criteria(tokens: list[Token]) -> list[Token]:
+    """ "… or hilar lymphadenopathy by size or FDG criteria": what names the places."""
+    at = next((i for i, t in enumerate(tokens) if t.text == "by"), 0)
+    criteria = at and all(t.kind in ("STRUCT", "JOIN", "CUE") for t in tokens[at + 1 :])
+    return tokens[:at] if criteria else tokens
+
+
 def _bare(clause: Clause) -> bool:
     """It only names places ("hilar or axillary nodes are identified")."""
-    tokens = clause.tokens
-    if clause.trailing or tokens[0].kind == "VERB":
+    tokens = _without_criteria(clause.tokens)
+    if (clause.trailing and tokens is clause.tokens) or tokens[0].kind == "VERB":
         return False
     for t in tokens:
         if (t.paren and t.kind in _VALUES) or (t is tokens[0] and _leads_list(tokens)):

@@ -128,7 +128,7 @@ def figures(normalised: Normalised) -> Iterator[tuple[int, int, str]]:
             continue
         if _RULE.fullmatch(line):
             continue
-        cells = _cells(raw) if columns else []
+        cells = _of_one_name(_cells(raw), len(columns)) if columns else []
         if len(cells) - len(columns) in (0, 1) and len(columns) > 1 and len(raw) <= _LONGEST:
             yield from _row(cells, columns, start)
             yield from (
@@ -167,6 +167,14 @@ def _cells(line: str) -> list[tuple[int, str]]:
         cells.pop()
     while cells and not cells[0][1]:
         del cells[0]
+    return cells
+
+
+def _of_one_name(cells: list[tuple[int, str]], columns: int) -> list[tuple[int, str]]:
+    """The cells, those that only the commas of the name in the first column made taken as one."""
+    surplus = len(cells) - columns
+    if surplus > 0 and not any(_LEADING.fullmatch(cell) for _, cell in cells[: surplus + 1]):
+        return [cells[0], *cells[surplus + 1 :]]  # "Cervical nodes, left | 11.2 | 1.5"
     return cells
 
 

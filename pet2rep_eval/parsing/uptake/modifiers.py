@@ -173,7 +173,8 @@ class Modifiers(Comparisons):
         following = self.tokens[j].kind if j < self.size else ""
         if token.concept.weak and following not in ("CUE", "HOT", "UP", "DOWN", "COLD"):
             return  # "no residual disease", "abnormally pale"
-        if following in _NOUNS or following in ("UP", "DOWN", "COLD"):
+        found = self.tokens[j - 1].concept.finding  # "no suspicious lung nodule"
+        if following in _NOUNS or following in ("UP", "DOWN", "COLD") or found:
             self.abnormal = i
             return
         negated = self._negated()

@@ -30,10 +30,11 @@ def remainder(reader: Reader, read: ReadClause) -> bool:
         reader.topic
         and not reader.blocked
         and not (reader.exception and not read.clause.first)
-        and not (read.clause.first and read.clause.tokens[0].concept.elsewhere)
+        and not _of_body(read)
         and (
             chinese
             or (reader.sentence_topic and (not read.clause.first or read.clause.soft))
+            or ("SYM" in read.kinds and all(m.organs == ("brain",) for m in reader.topic))
             or (bool(reader.field) and read.clause.tokens[0].kind in ("NEG", "REST"))
             or _rest_of_lesion(read)
             or verdict.bare
@@ -53,6 +54,14 @@ def remainder(reader: Reader, read: ReadClause) -> bool:
             return True
     give(reader, [reader.everywhere()], verdict, read, "remainder")
     return True
+
+
+def _of_body(read: ReadClause) -> bool:
+    """其余部位 at the head of a sentence, "the rest of the body"."""
+    tokens = read.clause.tokens
+    if tokens[0].chinese:
+        return read.clause.first and tokens[0].concept.elsewhere
+    return any(t.kind == "REST" and t.concept.elsewhere for t in tokens)
 
 
 def _of_all(reader: Reader, read: ReadClause) -> bool:
@@ -208,7 +217,8 @@ def carry(reader: Reader, read: ReadClause) -> bool:
             head = read.clause.tokens[verdict.first]
             if head.kind in ("BELOW", "EQUAL") and _compares(read, verdict):
                 for draft in (d for m in mentions for d in m.drafts.values()):
-                    faint = draft.state is INCREASED and draft.degree == "mild" and not draft.suv
+                    low = all(s.value < 2.0 for s in draft.suv)
+                    faint = draft.state is INCREASED and draft.degree == "mild" and low
                     equal = draft.state is UptakeState.DECREASED and head.kind == "EQUAL"
                     if draft.sentence == reader.sentence and (faint or equal):
                         draft.state, draft.degree = NORMAL, None

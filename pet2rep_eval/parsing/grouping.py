@@ -140,6 +140,10 @@ def finish_groups(groups: list[Group], tokens: Sequence[Token]) -> None:
     _locate_spread(groups, tokens)
     if not tokens[0].chinese:
         _of_person(groups, tokens)
+    if any(t.concept.name == "finding.effusion" for t in tokens):
+        for mention in (m for g in groups for m in g.mentions):
+            if tokens[mention.last].concept.name == "lungs.base":
+                mention.organs = ("pleura",)  # "loculated effusion at the right base"
     regional = [m for g in groups for m in g.mentions if m.regions]
     if regional and (fluid := next((i for i, t in enumerate(tokens) if t.concept.fluid), None)) is not None:
         for mention in regional:

@@ -12,7 +12,7 @@ _RANGE = rf"{_NUMBER}(?:\s?(?:-|~|至|到|to)\s?{_NUMBER})?"
 # The name of the value, in every order that reports use, then what stands between it and the number
 _NAME = (
     r"(?:(?:延迟(?:期|显像|扫描|相)?|delayed|early|max(?:imum|imal)?|mean|average|peak|最大|平均|峰值|最高)[\s的]{0,2}){0,2}"
-    r"(?:standardi[sz]ed uptake values?|msuv|标准化?摄取值|标准摄取值|suv|sul(?=\s?(?:max|mean|peak)))"
+    r"(?:standardi[sz]ed uptake values?|msuv|标准化?摄取值|标准摄取值|suv(?:s(?=\s))?|sul(?=\s?(?:max|mean|peak)))"
     r"(?:[\s~_-]{0,2}\(?(?:max(?:imum)?|mean|peak|avg|ave|average|bw|lbm|值)\)?~?){0,2}"
 )
 _BETWEEN = (

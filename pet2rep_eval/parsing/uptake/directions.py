@@ -196,6 +196,9 @@ class Directions(Targets):
         if self.pending is not None and self.pending[1] >= i - 4:
             pstate, at, pneg, pdeg, pphys = self.pending
             self.pending = None
+            if pstate is NORMAL and self.neg is not None and self.neg > at:
+                pneg, at = False, self.neg  # "unremarkable, with no hypermetabolic focus"
+                pstate = state
             first = at
             degree = degree or pdeg
             negated = negated or pneg

@@ -111,6 +111,16 @@ class Nouns(Modifiers):
             and all(t.kind in ELEMENTS or t.kind in ("JOIN", "COMMA", "OF", "IN") for t in behind)
         )
 
+    def _denies_size(self, i: int, token: Token) -> bool:
+        """ "Not enlarged, with increased uptake": what is denied stands before the preposition."""
+        return (
+            token.concept.name == "verb.with"
+            and self.neg is not None
+            and self.neg == i - 2
+            and self.tokens[i - 1].kind == "FINDING"
+            and self.tokens[self.neg].text.endswith("not")
+        )
+
     def on_verb(self, i: int, token: Token) -> None:
         if token.chinese:
             if self.neg is not None and self.neg < i - 1 and self.neg_used:
@@ -118,6 +128,8 @@ class Nouns(Modifiers):
             return
         if i and self.tokens[i - 1].kind == "JOIN" and self.neg is not None:
             self._close_stretch(i)  # "is no longer enlarged and shows …"
+        if self._denies_size(i, token):
+            self._close_stretch(i)
         if self.prior and not self.out.verdicts and not token.concept.past and self._of_known(i):
             self.prior = False
         self.degree = self.abnormal = self.focal = None

@@ -44,7 +44,13 @@ PRIOR_TO = frozenset({"from the prior", "from prior", "from the previous", "from
 FIELDS = {"soft tissue": "soft tissues"}
 """Words for a lesion that as the name of a field name a place."""
 
-REFERENCES = {"physiologic liver": "liver", "physiological liver": "liver", "=liver": "liver"}
+REFERENCES = {
+    "background liver": "liver",
+    "background hepatic": "liver",
+    "physiologic liver": "liver",
+    "physiological liver": "liver",
+    "=liver": "liver",
+}
 """Words for what is compared with that without a value, or behind a key, speak of the organ."""
 
 SHORT_KINDS = frozenset({"UP", "DOWN", "NEG", "SIDE", "PRIOR", "DEG", "PRESENT"})
@@ -89,7 +95,7 @@ def _is_spoken_of(tokens: list[Token], i: int) -> bool:
     """ "Physiologic liver and bowel activity": no value that others are compared with."""
     before, behind = tokens[i - 1].kind if i else "", [t.kind for t in tokens[i + 1 : i + 5]]
     return (
-        tokens[i].kind == "REF"
+        (tokens[i].kind == "REF" or (tokens[i].kind == "SURROUND" and not i))
         and before not in ("ABOVE", "BELOW", "EQUAL", "AGAINST")
         and "CUE" in behind
         and "SUV" not in behind
@@ -189,7 +195,10 @@ def _stands(tokens: list[Token], i: int, normalised: Normalised) -> bool:
         and after.start - token.end <= 1
         and token.end not in normalised.breaks
         and token.end not in normalised.paragraphs
-        and not (token.text in _LEVELS and _leads_to_cue(tokens, i + 1))
+        and not (
+            token.text in _LEVELS
+            and (_leads_to_cue(tokens, i + 1) or (i and after.kind == "SIDE" and tokens[i - 1].concept.copula))
+        )
     ):
         return False  # but "low brain and liver activity"
     if token.text in COMPOUND and text[max(0, token.start - 1) : token.start] == "-":

@@ -214,7 +214,7 @@ class Reader:
             first = read.verdicts[0]
             self.announced = [(first, (clause.tokens[first.first].start, clause.tokens[first.last].end))]
             self.announced_inline, self.announced_list = True, False
-        elif (read.verdicts and not self.questionnaire) or clause.heading:
+        elif (read.verdicts and not self.questionnaire) or (clause.heading and clause.colon):
             self.announced = []
         self.inherits_cue = read.reading.cue_at_end
         self.sentence_cue = self.sentence_cue or read.reading.cue or "SUV" in read.kinds

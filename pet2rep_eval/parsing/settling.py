@@ -197,7 +197,9 @@ def _stands(tokens: list[Token], i: int, normalised: Normalised) -> bool:
         and token.end not in normalised.paragraphs
         and not (
             token.text in _LEVELS
-            and (_leads_to_cue(tokens, i + 1) or (i and after.kind == "SIDE" and tokens[i - 1].concept.copula))
+            and (
+                _leads_to_cue(tokens, i + 1) or (i and after.kind == "SIDE" and tokens[i - 1].concept.copula)
+            )
         )
     ):
         return False  # but "low brain and liver activity"

@@ -71,6 +71,9 @@ _RULE = re.compile(r"[\s:,|-]*")
 _STROKE = re.compile(r"(?<= )/(?= )")
 _NUMBER_OF_ROW = re.compile(r"\s*\d{1,2}[.)]?\s+")
 _CELL = re.compile(r"(?<=[;:,|\t])\s*[^;:,|\t]*|^\s*[^;:,|\t]+")
+_WIDE = re.compile(r" , ?|,(?! )| ; |\t|: ?|\|")
+"""What parts cells in a table whose names may bear commas: "stomach, lower body" is one cell."""
+_BESIDE = re.compile(r"\([^()]*\)")
 _LEADING = re.compile(r"[(<>~ ]{0,2}(\d{1,2}(?:\.\d{1,2})?)(?![\w.%])")
 _EARLIER = re.compile(
     r"baseline|prior|previous|\bprev\b|initial|\bbefore\b|pre-?(?:treat|ther)|earlier|\bbl\b|\bold\b"
@@ -117,6 +120,7 @@ def figures(normalised: Normalised) -> Iterator[tuple[int, int, str]]:
     lines = sorted({0, *normalised.breaks, *normalised.paragraphs, len(text)})
     scales: list[str] = []
     columns: list[str] = []
+    wide = False
     for start, end in itertools.pairwise(lines):
         raw = text[start:end]
         if raw.count(" / ") > 1:
@@ -124,13 +128,14 @@ def figures(normalised: Normalised) -> Iterator[tuple[int, int, str]]:
         line = raw.replace("\t", " ")
         head = _HEAD.fullmatch(_DATE.sub("", line.strip(" .:;,\n").replace(";", ",")))
         if head or _heads_columns(raw):
-            scales, columns = _scales(line), _columns(raw)
+            scales, columns, wide = _scales(line), _columns(raw), _is_wide(raw)
             continue
         if _RULE.fullmatch(line):
             continue
-        cells = _of_one_name(_cells(raw), len(columns)) if columns else []
+        cells = _of_one_name(_cells(raw, wide), len(columns)) if columns else []
         if len(cells) - len(columns) in (0, 1) and len(columns) > 1 and len(raw) <= _LONGEST:
-            yield from _row(cells, columns, start)
+            numbered = len(cells) > len(columns) and cells[0][1].rstrip(".)").isdigit()
+            yield from _row(cells, ["", *columns] if numbered else columns, start)
             yield from (
                 (start + m.start(), start + m.end(), "cell") for m in _STROKE.finditer(text[start:end])
             )
@@ -160,14 +165,25 @@ def figures(normalised: Normalised) -> Iterator[tuple[int, int, str]]:
                 yield start + match.start(), start + match.end(), scale
 
 
-def _cells(line: str) -> list[tuple[int, str]]:
+def _cells(line: str, wide: bool) -> list[tuple[int, str]]:
     """The cells of a row, each with where it begins; empty ones at both ends are no cells."""
-    cells = [(m.end() - len(m.group().lstrip()), m.group().strip()) for m in _CELL.finditer(line)]
+    if wide:
+        ends = [*(m.span() for m in _WIDE.finditer(line)), (len(line), len(line))]
+        begins = [0, *(end for _, end in ends)]
+        found = [(begin, line[begin:end]) for begin, (end, _) in zip(begins, ends, strict=False)]
+    else:
+        found = [(m.start(), m.group()) for m in _CELL.finditer(line)]
+    cells = [(at + len(cell) - len(cell.lstrip()), cell.strip()) for at, cell in found]
     while cells and not cells[-1][1]:
         cells.pop()
     while cells and not cells[0][1]:
         del cells[0]
     return cells
+
+
+def _is_wide(head: str) -> bool:
+    """The cells of the head are parted by more than commas of text."""
+    return len(_cells(head, True)) > 2
 
 
 def _of_one_name(cells: list[tuple[int, str]], columns: int) -> list[tuple[int, str]]:
@@ -180,7 +196,7 @@ def _of_one_name(cells: list[tuple[int, str]], columns: int) -> list[tuple[int, 
 
 def _heads_columns(line: str) -> bool:
     """ "Lesion no / site / SUVmax today / SUVmax 02 Mar", "Site | current | previous"."""
-    cells = [cell for _, cell in _cells(line)]
+    cells = [cell for _, cell in _cells(line, _is_wide(line))]
     if len(cells) < 3 or not _FIRST_COLUMN.match(cells[0]):
         return False
     compared = any(_NOW.search(c) for c in cells) and any(_EARLIER.search(c) for c in cells)
@@ -189,7 +205,9 @@ def _heads_columns(line: str) -> bool:
 
 def _columns(head: str) -> list[str]:
     """What each column holds: a scale, or nothing that is read; values of an earlier study are not."""
-    cells = [cell for _, cell in _cells(head)]
+    cells = [cell for _, cell in _cells(head, _is_wide(head))]
+    if sum("suv" in cell for cell in cells) == 1:
+        cells = [_BESIDE.sub("", cell) if "suv" in cell else cell for cell in cells]  # "SUVmax (previous)"
     scaled = any("suv" in cell or _DEAUVILLE.search(cell) for cell in cells)
     dated = any("suv" in cell and _NOW.search(cell) for cell in cells)
     return [_scale_of(cell, scaled, dated) for cell in cells]

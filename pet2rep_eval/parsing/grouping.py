@@ -11,6 +11,7 @@ from pet2rep_eval.parsing.mentions import is_station, to_fluid
 from pet2rep_eval.parsing.places import Group, Mention, to_nodes
 from pet2rep_eval.parsing.tokens import Token
 
+_MUSCLES = re.compile(r"muscles?|musculature|muscular")
 _FAT = re.compile(r"脂肪|\bfat\b|adipose")
 _AROUND = re.compile(r"(?:周围|旁)(?:软组织|肌肉)")
 
@@ -22,6 +23,7 @@ def _locate_spread(groups: list[Group], tokens: Sequence[Token]) -> None:
         return
     if spread is None:
         _locate_fat([m for g in groups for m in g.mentions], tokens)
+        _locate_muscles([m for g in groups for m in g.mentions], tokens)
         return
     at = next((i for i in range(spread.last + 1, len(tokens)) if tokens[i].kind == "IN"), len(tokens))
     between = {t.kind for t in tokens[spread.last + 1 : at]}
@@ -41,6 +43,17 @@ def _locate_fat(mentions: list[Mention], tokens: Sequence[Token]) -> None:
     for mention in mentions:
         if mention.first > fat.last and not mention.node:
             mention.place = mention.aside = True
+
+
+def _locate_muscles(mentions: list[Mention], tokens: Sequence[Token]) -> None:
+    """ "The muscles of both shoulder girdles and thighs": the joints only say which."""
+    at = next((m.last for m in mentions if _MUSCLES.fullmatch(tokens[m.last].text)), len(tokens))
+    if [t.kind for t in tokens[at + 1 : at + 2]] != ["IN"]:
+        return
+    end = next((i for i in range(at + 2, len(tokens)) if tokens[i].kind == "IN"), len(tokens))
+    for mention in mentions:
+        if at < mention.first < end and mention.organs == ("bones",) and not mention.node:
+            mention.organs = ("muscles_soft_tissue",)
 
 
 def _of_soft_tissue(mentions: list[Mention], tokens: Sequence[Token]) -> None:

@@ -44,6 +44,9 @@ PRIOR_TO = frozenset({"from the prior", "from prior", "from the previous", "from
 FIELDS = {"soft tissue": "soft tissues"}
 """Words for a lesion that as the name of a field name a place."""
 
+DENYING = {"devoid": "free of"}
+"""Words for a lack of uptake that before a word for abnormal uptake deny it."""
+
 REFERENCES = {
     "background liver": "liver",
     "background hepatic": "liver",
@@ -77,8 +80,15 @@ def _reconsider(tokens: list[Token], i: int, normalised: Normalised) -> None:
     token = tokens[i]
     if token.text in FIELDS and _is_field(tokens, i, normalised):
         _becomes(token, FIELDS[token.text])
+    elif token.text in DENYING and _lacks_abnormal(tokens, i):
+        _becomes(token, DENYING[token.text])
     elif token.text in REFERENCES and (_follows_key(token, normalised) or _is_spoken_of(tokens, i)):
         _becomes(token, REFERENCES[token.text])
+
+
+def _lacks_abnormal(tokens: list[Token], i: int) -> bool:
+    """ "Devoid of hypermetabolic lesions": what is lacking is nothing normal."""
+    return [t.kind for t in tokens[i + 1 : i + 3]] in (["IN", "HOT"], ["IN", "ABN"], ["IN", "FOCAL"])
 
 
 def _is_field(tokens: list[Token], i: int, normalised: Normalised) -> bool:

@@ -13,6 +13,7 @@ from pet2rep_eval.parsing.normalise import Normalised
 from pet2rep_eval.parsing.patterns import dated, special_of
 from pet2rep_eval.parsing.settling import (
     COMPOUND,
+    DENYING,
     FIELDS,
     LIMITED,
     LOCATING,
@@ -144,6 +145,7 @@ def _vocabulary() -> _Vocabulary:
             or w in PRIOR_TO
             or w in FIELDS
             or w in REFERENCES
+            or w in DENYING
             or (len(w) == 1 and (c.kind in SHORT_KINDS or c.name == "verb.yes"))
             for w, c in phrases.items()
         ],

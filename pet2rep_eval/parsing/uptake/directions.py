@@ -142,7 +142,11 @@ class Directions(Targets):
         if (
             token.text in ("positive", "active", "pos")
             and not self.form
-            and (i == 0 or self.tokens[i - 1].kind not in ("UP", "DEG"))
+            and (
+                i == 0
+                or self.tokens[i - 1].kind not in ("UP", "DEG")
+                or any(t.kind == "MODALITY" for t in self.tokens[:i])
+            )
             and not any(
                 t.kind in ("LESION", "NODE", "SITE", "CUE", "REGION", "PART", "SUV") for t in self.tokens
             )

@@ -167,10 +167,22 @@ class Comparisons(Directions):
     def on_down(self, i: int, token: Token) -> None:
         at = i - 2 if i > 1 and self.tokens[i - 1].kind == "DEG" else i - 1
         changed = at >= 0 and self.tokens[at].concept.perfect and token.start - self.tokens[at].end > 1
-        if changed and self._next_kind(i) != "CUE":
+        if (changed and self._next_kind(i) != "CUE") or self._falls(i):
             self._changed(DECREASED, i)  # "has markedly decreased"
             return
         super().on_down(i, token)
+
+    def _falls(self, i: int) -> bool:
+        """ "Decreased from SUVmax 12.1 to 3.4", "decreased to SUVmax 3.4": it was more before, and is still there."""
+        behind = self.tokens[i + 1 : i + 3]
+        if self.tokens[i].chinese or not behind:
+            return False
+        words = [t.text for t in behind if t.kind == "IN"]
+        return (
+            (behind[0].kind == "SUV" and "from" in behind[0].text)
+            or words == ["from", "to"]
+            or (words in (["from"], ["to"]) and behind[-1].kind == "SUV" and behind[0].kind == "IN")
+        )
 
     def on_change(self, i: int, token: Token) -> None:
         if token.concept.state is DECREASED and self._next_kind(i) == "CUE" and not self.out.cue:

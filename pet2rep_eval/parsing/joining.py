@@ -400,6 +400,9 @@ def _goes_on(clause: Clause) -> bool:
     kinds = [t.kind for t in clause.tokens if not (t.paren and t.kind in _VALUES)]
     if "IN" in kinds[:2]:
         kinds = [k for k in kinds if k != "FINDING"]  # "and in the thickened pituitary stalk"
+    if "JOIN" in kinds[1:]:
+        while kinds[-1] in ("SIZE", "IN", "OF", "MAXIMAL"):
+            kinds.pop()  # "cervical, axillary and inguinal nodes of up to 12 mm"
     if clause.tokens[0].text == "nor" and kinds[1:2] == ["IN"]:
         kinds = kinds[1:]  # "no accumulation in the lungs, nor in the hilar nodes"
     lead = next((k for k in kinds if k not in ("JOIN", "SIDE", "IN")), "")

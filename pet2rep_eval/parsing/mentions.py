@@ -160,7 +160,12 @@ class _GroupReader:
             elif len(near) < len(self.tokens) and i + 1 < len(self.tokens):
                 parted = self.tokens[i + 1].kind in ("COMMA", "JOIN")
                 near = range(i - 2, i) if parted else near  # "level II, mediastinal"
-            others = {o for j in near if 0 <= j < len(self.tokens) and j != i for o in self._organs_at(j)}
+            others = {
+                o
+                for j in near
+                if 0 <= j < len(self.tokens) and j != i and not self.tokens[j].concept.contextual
+                for o in self._organs_at(j)
+            }
             topic = frozenset() if self.first and concept.finding else self.topic
             return bool((others | topic) & set(concept.unless))
         beside = {

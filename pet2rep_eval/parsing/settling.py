@@ -175,6 +175,12 @@ def _answers(normalised: Normalised, token: Token) -> bool:
 def _is_meant(token: Token, text: str) -> bool:
     """Whether the word means what it usually does."""
     if token.text == "background":
+        if text.startswith(" of ", token.end) and text[max(0, token.start - 2) : token.start] in (
+            "",
+            ". ",
+            "a ",
+        ):
+            return False  # "Background of emphysema."
         return _VALUE.match(text, token.end) is None  # "(SUVmax 4.9; background 2.6)"
     if token.text == "cmr":
         return _ENDS.match(text, token.end) is not None  # "CMR showed …": the other modality

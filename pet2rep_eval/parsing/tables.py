@@ -73,6 +73,7 @@ _NUMBER_OF_ROW = re.compile(r"\s*\d{1,2}[.)]?\s+")
 _CELL = re.compile(r"(?<=[;:,|\t])\s*[^;:,|\t]*|^\s*[^;:,|\t]+")
 _WIDE = re.compile(r" , ?|,(?! )| ; |\t|: ?|\|")
 """What parts cells in a table whose names may bear commas: "stomach, lower body" is one cell."""
+_NAME_AND_FIGURE = re.compile(r"([a-z].*\S) (\d{1,2}(?:\.\d{1,2})?)")
 _BESIDE = re.compile(r"\([^()]*\)")
 _LEADING = re.compile(r"[(<>~ ]{0,2}(\d{1,2}(?:\.\d{1,2})?)(?![\w.%])")
 _EARLIER = re.compile(
@@ -189,6 +190,10 @@ def _is_wide(head: str) -> bool:
 def _of_one_name(cells: list[tuple[int, str]], columns: int) -> list[tuple[int, str]]:
     """The cells, those that only the commas of the name in the first column made taken as one."""
     surplus = len(cells) - columns
+    ends = _NAME_AND_FIGURE.fullmatch(cells[0][1]) if surplus == -1 and len(cells) > 1 else None
+    if ends:
+        at = cells[0][0]
+        return [(at, ends[1]), (at + ends.start(2), ends[2]), *cells[1:]]  # "Axillary nodes, right 8.4 | 1.1"
     if surplus > 0 and not any(_LEADING.fullmatch(cell) for _, cell in cells[: surplus + 1]):
         return [cells[0], *cells[surplus + 1 :]]  # "Cervical nodes, left | 11.2 | 1.5"
     return cells

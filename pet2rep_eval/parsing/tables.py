@@ -36,6 +36,12 @@ _PLACED = re.compile(
     r"[^.;:,\d()]{3,60}? (?:was |of )?\d{1,2}(?:\.\d{1,2})?(?!\w|\.\d|%|\s?(?:mm|cm)))*)"
 )
 """A value for each of several places: "SUVmax in the anal canal was 13.6, in the inguinal node 4.7"."""
+_VALUES_IN = re.compile(
+    r"\bsuv ?(?:max|peak|mean)? (?:was|is|of|reached) \d{1,2}(?:\.\d{1,2})? (?:in|for|at) [^.;:,\d()]{3,60}"
+    r"(?P<more>(?:(?:,|,? and) \d{1,2}(?:\.\d{1,2})? (?:in|for|at) [^.;:,\d()]{3,60}){1,8})"
+)
+"""The same, each value before its place: "SUVmax was 12.4 in the cervix, 6.6 in the iliac nodes"."""
+_BEFORE_PLACE = re.compile(r"\d{1,2}(?:\.\d{1,2})?(?= (?:in|for|at) )")
 _NAMED_ONCE = re.compile(
     r"\(suv ?(?:max|peak)?:? ?(?:of )?\d{1,2}(?:\.\d{1,2})?\)"
     r"(?P<more>(?:[;,]? (?:and )?[a-z][^;:()\d.]{2,60} \(\d{1,2}\.\d{1,2}\)){1,12})"
@@ -110,6 +116,9 @@ def figures(normalised: Normalised) -> Iterator[tuple[int, int, str]]:
             (v.start(1), v.end(1), "suv")
             for v in _VALUE.finditer(text, match.start("more"), match.end("more"))
         )
+    for match in _VALUES_IN.finditer(text):
+        each = _BEFORE_PLACE.finditer(text, match.start("more"), match.end("more"))
+        yield from ((v.start(), v.end(), "suv") for v in each)
     for match in _NAMED_ONCE.finditer(text):
         inside = _IN_PARENTHESES.finditer(text, match.start("more"), match.end("more"))
         yield from ((v.start(), v.end(), "suv") for v in inside)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pet2rep_eval.lexicon import load_lexicon
 from pet2rep_eval.parsing.headings import READ, Heading
 from pet2rep_eval.parsing.joining import merged
 from pet2rep_eval.parsing.layout import (
@@ -37,14 +38,20 @@ _PARTING = frozenset("STOP COLON DASH COMMA BUT LIKEWISE".split())
 
 
 def _breaks_off(clause: Clause, end: int) -> bool:
-    """骨骼放射性: the last words of a text that was cut off before it said how the uptake is."""
+    """骨骼放射性: the last words of a text that was cut off before it said how the uptake is.
+
+    Where a full stop follows, 膀胱放射性 is a sentence: of an organ that normally shows tracer.
+    """
     last = clause.tokens[-1]
+    sites = load_lexicon().sites
+    whole = last.end < end and any(sites[o].normally for t in clause.tokens for o in t.concept.organs)
     return (
         last.chinese
         and last.kind == "CUE"
-        and last.end >= end
         and len(clause.tokens) > 1
         and clause.tokens[-2].kind in ("SITE", "REGION", "PART", "LESION", "NODE")
+        and not whole
+        and not any(t.kind == "NEG" for t in clause.tokens)
     )
 
 

@@ -142,10 +142,9 @@ def figures(normalised: Normalised) -> Iterator[tuple[int, int, str]]:
             continue
         if _RULE.fullmatch(line):
             continue
-        cells = _of_one_name(_cells(raw, wide), len(columns)) if columns else []
+        cells = _of_one_name(_cells(raw, wide), len(columns), wide) if columns else []
         if len(cells) - len(columns) in (0, 1) and len(columns) > 1 and len(raw) <= _LONGEST:
-            numbered = len(cells) > len(columns) and cells[0][1].rstrip(".)").isdigit()
-            yield from _row(cells, ["", *columns] if numbered else columns, start)
+            yield from _row(cells, ["", *columns] if _is_numbered(cells, columns) else columns, start)
             yield from (
                 (start + m.start(), start + m.end(), "cell") for m in _STROKE.finditer(text[start:end])
             )
@@ -196,14 +195,24 @@ def _is_wide(head: str) -> bool:
     return len(_cells(head, True)) > 2
 
 
-def _of_one_name(cells: list[tuple[int, str]], columns: int) -> list[tuple[int, str]]:
+def _is_numbered(cells: list[tuple[int, str]], columns: list[str]) -> bool:
+    """The row begins with its number, for which the head has no column: the figures stand one further on."""
+    further = cells[1:]
+    return (
+        len(further) == len(columns)
+        and cells[0][1].rstrip(".)").isdigit()
+        and all(_LEADING.match(cell) for (_, cell), scale in zip(further, columns, strict=True) if scale)
+    )
+
+
+def _of_one_name(cells: list[tuple[int, str]], columns: int, wide: bool) -> list[tuple[int, str]]:
     """The cells, those that only the commas of the name in the first column made taken as one."""
     surplus = len(cells) - columns
     ends = _NAME_AND_FIGURE.fullmatch(cells[0][1]) if surplus == -1 and len(cells) > 1 else None
     if ends:
         at = cells[0][0]
         return [(at, ends[1]), (at + ends.start(2), ends[2]), *cells[1:]]  # "Axillary nodes, right 8.4 | 1.1"
-    if surplus > 0 and not any(_LEADING.fullmatch(cell) for _, cell in cells[: surplus + 1]):
+    if surplus > 0 and not wide and not any(_LEADING.fullmatch(cell) for _, cell in cells[: surplus + 1]):
         return [cells[0], *cells[surplus + 1 :]]  # "Cervical nodes, left | 11.2 | 1.5"
     return cells
 

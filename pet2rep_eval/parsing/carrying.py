@@ -7,6 +7,7 @@ from pet2rep_eval.parsing.attribution import REGION_NODES, Reader
 from pet2rep_eval.parsing.binding import current
 from pet2rep_eval.parsing.drafts import ReadClause
 from pet2rep_eval.parsing.giving import give
+from pet2rep_eval.parsing.measuring import SUV_THRESHOLD
 from pet2rep_eval.parsing.places import Mention
 from pet2rep_eval.parsing.stating import by_value, carried, cold_core
 from pet2rep_eval.parsing.subjects import is_open, turn_to_nearest
@@ -217,7 +218,7 @@ def carry(reader: Reader, read: ReadClause) -> bool:
             head = read.clause.tokens[verdict.first]
             if head.kind in ("BELOW", "EQUAL") and _compares(read, verdict):
                 for draft in (d for m in mentions for d in m.drafts.values()):
-                    low = all(s.value < 2.0 for s in draft.suv)
+                    low = all(s.value < SUV_THRESHOLD for s in draft.suv)
                     faint = draft.state is INCREASED and draft.degree == "mild" and low
                     equal = draft.state is UptakeState.DECREASED and head.kind == "EQUAL"
                     if draft.sentence == reader.sentence and (faint or equal):

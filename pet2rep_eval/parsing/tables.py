@@ -195,6 +195,11 @@ def _is_wide(head: str) -> bool:
     return len(_cells(head, True)) > 2
 
 
+def _head_cells(head: str) -> list[str]:
+    cells = _cells(head, True)
+    return [cell for _, cell in (cells if len(cells) > 2 else _cells(head, False))]
+
+
 def _is_numbered(cells: list[tuple[int, str]], columns: list[str]) -> bool:
     """The row begins with its number, for which the head has no column: the figures stand one further on."""
     further = cells[1:]
@@ -219,7 +224,7 @@ def _of_one_name(cells: list[tuple[int, str]], columns: int, wide: bool) -> list
 
 def _heads_columns(line: str) -> bool:
     """ "Lesion no / site / SUVmax today / SUVmax 02 Mar", "Site | current | previous"."""
-    cells = [cell for _, cell in _cells(line, _is_wide(line))]
+    cells = _head_cells(line)
     if len(cells) < 3 or not _FIRST_COLUMN.match(cells[0]):
         return False
     compared = any(_NOW.search(c) for c in cells) and any(_EARLIER.search(c) for c in cells)
@@ -228,7 +233,7 @@ def _heads_columns(line: str) -> bool:
 
 def _columns(head: str) -> list[str]:
     """What each column holds: a scale, or nothing that is read; values of an earlier study are not."""
-    cells = [cell for _, cell in _cells(head, _is_wide(head))]
+    cells = _head_cells(head)
     if sum("suv" in cell for cell in cells) == 1:
         cells = [_BESIDE.sub("", cell) if "suv" in cell else cell for cell in cells]  # "SUVmax (previous)"
     scaled = any("suv" in cell or _DEAUVILLE.search(cell) for cell in cells)
